@@ -1,0 +1,43 @@
+# Every check has one name here. `make help` lists them.
+.DEFAULT_GOAL := help
+PYTHON := build/venv/bin/python
+export PATH := $(CURDIR)/build/venv/bin:$(PATH)
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/collections
+export PYTHONPATH := $(CURDIR)/build/collections:$(CURDIR)
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help setup demo test unit contract integration lint types docs build lab-down
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: ## system packages, Python environment, collection path
+	@tests/tools/setup.sh
+
+demo: setup ## a real failover on this machine; writes build/demo.json
+	@$(PYTHON) -m tests.lab.demo
+
+test: lint types unit contract integration ## everything .ci/run runs
+
+unit: setup ## tests of what decides, without a mock
+	@$(PYTHON) -m pytest tests/unit
+
+contract: setup ## every adapter against the real server
+	@$(PYTHON) -m pytest tests/contract
+
+integration: setup ## failovers in the lab
+	@$(PYTHON) -m pytest tests/integration
+
+lint: setup ## one formatter, one linter
+	@build/venv/bin/ruff format --check .
+	@build/venv/bin/ruff check .
+
+types: setup ## mypy --strict
+	@build/venv/bin/mypy -p ansible_collections.altair.mysql_ha.plugins
+	@build/venv/bin/mypy tests
+
+build: setup ## the installable artifact, in build/
+	@build/venv/bin/ansible-galaxy collection build --force --output-path build
+
+lab-down: setup ## remove whatever a lab left on this machine
+	@$(PYTHON) -m tests.lab down --all

@@ -1,13 +1,13 @@
 # Copyright: the altair.mysql_ha maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The registered clusters as ZooKeeper has them now, kept fresh by watches. Garbage is set aside and logged, not obeyed."""
+"""The registered clusters as ZooKeeper has them now, kept fresh by watches. Garbage is set aside and logged."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store
@@ -75,8 +75,8 @@ class Fleet:
         for path in (cluster_path(name), state_path(name), pause_path(name)):
             await asyncio.to_thread(self._store.watch, path, changed)
 
-    def _spawn(self, work: object) -> None:
-        task: asyncio.Task[None] = asyncio.ensure_future(work)  # type: ignore[arg-type]
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(work)
         self._refreshes.add(task)
         task.add_done_callback(self._refreshes.discard)
 

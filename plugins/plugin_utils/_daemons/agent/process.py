@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The mysqld process beside the agent: found by its pid file, held by a pidfd, its absence proven by InnoDB's lock.
 
-A pid file may be stale and its number reused, so a process counts as mysqld only when it works in the data folder,
-where mysqld changes to at start. That no mysqld runs there is proven by the lock that InnoDB holds on ``ibdata1`` for as long
-as it lives (fcntl(2), F_GETLK asks without taking it).
+A pid file may be stale and its number reused, so a process counts as mysqld only when it works in the data folder:
+mysqld changes to it at start. That no mysqld runs there is proven by the lock that InnoDB holds on ``ibdata1`` for as
+long as it lives (fcntl(2): F_GETLK asks without taking it).
 """
 
 from __future__ import annotations

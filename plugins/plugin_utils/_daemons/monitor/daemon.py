@@ -71,11 +71,14 @@ class Monitor:
 
     async def start(self) -> None:
         """Make ourselves known, and know the others and the clusters."""
-        self._store.on_session(lambda up: self._loop.call_soon_threadsafe(self._session_changed, up))
+        self._store.on_session(self._session_event)
         await asyncio.to_thread(self._store.ensure, MONITORS)
         await self._announce()
         await asyncio.to_thread(self._store.watch_children, MONITORS, self._monitors_changed)
         await self._fleet.start()
+
+    def _session_event(self, up: bool) -> None:
+        self._loop.call_soon_threadsafe(self._session_changed, up)
 
     def _session_changed(self, up: bool) -> None:
         if up:

@@ -207,7 +207,10 @@ def run(parameters: Parameters, check: bool) -> Result:
             return _take_over(store, record, check)
         finding = _find(store, record, parameters)
         if not check:
-            found = screening_of(finding.snapshot, finding.rule, finding.against, _owner(), time.time())
+            suspicion = record.suspicion.value if record.suspicion else None
+            found = screening_of(
+                finding.snapshot, finding.rule, finding.against, suspicion, by=_owner(), now_at=time.time()
+            )
             store.put(screening_path(record.spec.cluster), found)
         _refuse_if_blocked(finding, record.spec.cluster, parameters["force"])
         verdict = finding.rule.verdict.value

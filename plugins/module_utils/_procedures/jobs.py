@@ -157,7 +157,9 @@ def end_job(store: Store, record: Record, target: JobState, because: str, now_at
     return ended
 
 
-def screening_of(snapshot: Snapshot, rule: Rule, blockers: tuple[str, ...], by: str, now_at: float) -> Screening:
+def screening_of(
+    snapshot: Snapshot, rule: Rule, blockers: tuple[str, ...], suspicion: Suspicion | None, *, by: str, now_at: float
+) -> Screening:
     """The answer to "why, or why not?", for the record."""
     return Screening(
         cluster=snapshot.cluster,
@@ -172,6 +174,7 @@ def screening_of(snapshot: Snapshot, rule: Rule, blockers: tuple[str, ...], by: 
         orchestrator=snapshot.orchestrator,
         read_only=snapshot.read_only,
         replicas=snapshot.replicas,
+        suspected_at=suspicion.raised_at if suspicion else None,
         screened_by=by,
         screened_at=now_at,
     )

@@ -1,4 +1,4 @@
-"""The address plan: which hosts a lab has, where they are, and what each is for. Pure; nothing here touches the machine."""
+"""The address plan: which hosts a lab has, where they are, and what each is for. Touches nothing."""
 
 import hashlib
 import re

@@ -19,7 +19,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def ip(*arguments: str, lines: Iterable[str] | None = None, check: bool = True) -> str:
-    """Run iproute2's `ip`; with `lines`, as one batch. Returns its standard output; raises LabError with its complaint."""
+    """Run iproute2's `ip`; with `lines`, as one batch.
+
+    Returns its standard output; raises LabError with its complaint.
+    """
     command = ["ip", *arguments, *(["-batch", "-"] if lines is not None else [])]
     text = None if lines is None else "\n".join(lines) + "\n"
     try:

@@ -201,7 +201,9 @@ class _PrivateApt:
 
     def resolve(self, part: Part) -> dict[str, str]:
         """Package names and versions that installing the part on an empty machine would bring."""
-        gone = f"Debian {part.suite} offers no installable {' and '.join(part.packages)} today; put one on PATH instead."
+        gone = (
+            f"Debian {part.suite} offers no installable {' and '.join(part.packages)} today; put one on PATH instead."
+        )
         said = self._apt("-s", "install", *part.packages, why=gone)
         return dict(re.findall(r"^Inst (\S+) \((\S+)", said, re.MULTILINE))
 

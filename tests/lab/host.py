@@ -19,6 +19,8 @@ from tests.lab.state import HostState, Process, Running, StateFile, alive, inner
 
 _BOOT_SECONDS = 10
 _DEATH_SECONDS = 10
+# `nsenter` stays behind as the parent; a program that is run, not started, must not outlive it.
+_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
 # Prints the pid inside the host; the shell then leaves, and the host's init adopts the process.
 _LAUNCH = 'log=$1; shift; setsid "$@" </dev/null >>"$log" 2>&1 & echo $!'
 
@@ -181,16 +183,14 @@ class Host:
         check: bool = False,
     ) -> subprocess.CompletedProcess[str]:
         """Like `subprocess.run` with captured text, inside the host and from the root of the tree."""
-        entry = self.entry(argv, env)
+        entry = self.entry([*_WITH_PARENT, *argv], env)
         return subprocess.run(entry, input=input, capture_output=True, text=True, timeout=timeout, check=check)
 
     def popen(
         self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, stdout: int | None = None
     ) -> subprocess.Popen[bytes]:
-        """Like `subprocess.Popen`, inside the host. Killing the returned process kills only its way in, so end the
-        program by a stop file, its own limit or a signal of its own making.
-        """
-        return subprocess.Popen(self.entry(argv, env), stdin=subprocess.DEVNULL, stdout=stdout)
+        """Like `subprocess.Popen`, inside the host; SIGKILL of what it returns, the way in, takes the program along."""
+        return subprocess.Popen(self.entry([*_WITH_PARENT, *argv], env), stdin=subprocess.DEVNULL, stdout=stdout)
 
     def entry(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> list[str]:
         """The command line that runs `argv` inside the host; raises LabError when it has no power."""

@@ -198,8 +198,8 @@ class Lab:
             with template.connect(node, "altair", timeout=5) as session, session.cursor() as cursor:
                 cursor.execute(
                     "CHANGE REPLICATION SOURCE TO SOURCE_HOST=%s, SOURCE_PORT=%s, SOURCE_USER='repl', "
-                    "SOURCE_PASSWORD=%s, SOURCE_AUTO_POSITION=1, SOURCE_SSL=1, SOURCE_CONNECT_RETRY=1, SOURCE_RETRY_COUNT=86400,"
-                    " SOURCE_HEARTBEAT_PERIOD=1",
+                    "SOURCE_PASSWORD=%s, SOURCE_AUTO_POSITION=1, SOURCE_SSL=1, SOURCE_CONNECT_RETRY=1, "
+                    "SOURCE_RETRY_COUNT=86400, SOURCE_HEARTBEAT_PERIOD=1",
                     (primary.address, addresses.MYSQL_PORT, credentials.PASSWORDS["repl"]),
                 )
                 cursor.execute("START REPLICA")

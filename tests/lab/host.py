@@ -17,6 +17,7 @@ from tests.lab.errors import LabError
 from tests.lab.parts import cache_folder
 from tests.lab.state import HostState, Process, Running, StateFile, alive, inner_pids, started, suspended
 
+_INIT = Path(__file__).with_name("init.sh")
 _BOOT_SECONDS = 10
 _DEATH_SECONDS = 10
 # `nsenter` stays behind as the parent; a program that is run, not started, must not outlive it.
@@ -70,7 +71,7 @@ class Host:
         wrapper = subprocess.Popen(
             [
                 *("nsenter", f"--net=/run/netns/{self.namespace}", "unshare", *spaces),
-                *("/bin/sh", str(Path(__file__).with_name("init.sh")), self.name),
+                *("/bin/sh", str(_INIT), self.name),
                 *map(str, [*shared, ready, *_kept_visible()]),
             ],
             stdin=subprocess.DEVNULL,
@@ -219,6 +220,22 @@ def end(running: Running | None) -> None:
     """SIGKILL that very process if it still runs, and wait until it is gone."""
     if running is not None:
         _signal(running, signal.SIGKILL)
+
+
+def inits(root: Path) -> list[tuple[str, Running]]:
+    """Every init of a host of a lab below `root`, on record or not, with the name of its lab."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            words = (
+                (entry / "cmdline").read_bytes().decode(errors="replace").split("\0") if entry.name.isdigit() else []
+            )
+        except OSError:
+            continue
+        ready = next((word for word in words if word.startswith(f"{root}/") and word.endswith("/etc/ready")), None)
+        if ready and str(_INIT) in words and (running := identify(int(entry.name))):
+            found.append((Path(ready).relative_to(root).parts[0], running))
+    return found
 
 
 def identify(pid: int, inner: int = 1) -> Running | None:

@@ -15,7 +15,7 @@ from pymysql.cursors import DictCursor
 
 from tests.lab import addresses, credentials, network, parts, services, template
 from tests.lab.errors import LabError
-from tests.lab.host import Host, end, identify
+from tests.lab.host import Host, end, identify, inits
 from tests.lab.state import StateFile
 
 ROOT = addresses.TREE / "build" / "lab"
@@ -77,6 +77,9 @@ class Lab:
         for record in state.hosts.values():
             end(record.init)
             end(record.wrapper)
+        for lab, running in inits(self.folder.parent):
+            if lab == self.name:
+                end(running)
         left = network.existing(self.prefix)
         for namespace in left:
             # Only a crash in the middle of `up` leaves processes that are not on record; they are in our namespaces.
@@ -208,9 +211,10 @@ class Lab:
 
 
 def all_labs(root: Path = ROOT) -> list[Lab]:
-    """Every lab of this tree that has a folder or a namespace, however it was left."""
+    """Every lab of this tree that has a record, a process or a namespace, however it was left."""
     tail = re.escape(addresses.namespace_prefix("x").removeprefix("altair-x"))
     found = {entry.name for entry in root.iterdir() if entry.is_dir()} if root.is_dir() else set()
+    found |= {lab for lab, _ in inits(root)}
     for namespace in network.existing("altair-"):
         if match := re.match(rf"altair-([a-z0-9]+){tail}", namespace):
             found.add(match[1])

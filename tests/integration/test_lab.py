@@ -2,7 +2,6 @@
 
 import shutil
 import socket
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pymysql
 import pytest
 
-from tests.lab import addresses, checker, network, services
+from tests.lab import addresses, checker, load, network, services
 from tests.lab.lab import Lab, all_labs
 from tests.lab.state import alive
 
@@ -161,6 +160,24 @@ def test_a_suspended_server_takes_connections_and_says_nothing_until_it_goes_on(
     assert services.mysqld_answers(host)
 
 
+def test_a_suspended_host_does_nothing_at_all_until_it_goes_on(lab: Lab) -> None:
+    client, beat = lab.hosts["client"], lab.folder / "beat"
+    client.start("beat", ["sh", "-c", f"while sleep 0.02; do echo >>{beat}; done"])
+    services.wait_until("a beat", lambda: beat.exists() and beat.stat().st_size > 2)
+    client.stop()
+    frozen = beat.stat().st_size
+    time.sleep(0.3)
+    assert beat.stat().st_size == frozen
+    client.cont()
+    services.wait_until("another beat", lambda: beat.stat().st_size > frozen)
+
+
+def test_a_host_finds_the_programs_of_the_lab_on_its_path(lab: Lab) -> None:
+    assert lab.hosts["db1"].run(["mysqlbinlog", "--version"]).returncode == 0
+    told = lab.hosts["db1"].run(["mysqld", f"--defaults-file={lab.hosts['db1'].etc / 'my.cnf'}", "--version"])
+    assert told.returncode == 0
+
+
 def test_the_pid_file_holds_the_pid_that_the_host_sees(lab: Lab) -> None:
     host = lab.hosts["db1"]
     pid = (host.data / "mysqld.pid").read_text().strip()
@@ -183,10 +200,8 @@ def test_a_program_that_is_run_does_not_outlive_its_killed_parent(lab: Lab) -> N
 
 def test_a_client_loses_nothing_over_a_restart_and_the_judge_sees_who_writes(lab: Lab) -> None:
     client, log = lab.hosts["client"], lab.folder / "acks"
-    credentials = str(lab.etc / "app.cnf")
     stop = lab.folder / "stop"
-    argv = [sys.executable, "-m", "tests.lab.load", "--out", str(log), "--credentials", credentials]
-    client.start("load", [*argv, "--stop-file", str(stop), "--seconds", "60"])
+    client.start("load", load.argv(log, lab.etc / "app.cnf", stop))
     time.sleep(1.5)
     event = time.monotonic()
     host = lab.hosts["db1"]

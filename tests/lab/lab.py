@@ -33,8 +33,8 @@ class Lab:
         self.router = f"{self.prefix}net"
         self.state = StateFile(self.folder / "state.json")
         known = list(self.state.read().hosts)
-        self.addresses = addresses.chosen(only if only is not None else known or None)
-        self.hosts = {host: self._host(host) for host in self.addresses}
+        self._only = only
+        self._choose(only if only is not None else known or None)
 
     @property
     def etc(self) -> Path:
@@ -60,6 +60,7 @@ class Lab:
         if os.geteuid():
             raise LabError("The lab makes network namespaces; run it as root.")
         self.down()
+        self._choose(self._only)
         self._fetch_parts()
         try:
             self._power_up()
@@ -137,8 +138,9 @@ class Lab:
             raise LabError(f"Lab {self.name} has no host {name}; it has {', '.join(self.hosts)}.")
         return self.hosts[name]
 
-    def _host(self, name: str) -> Host:
-        return Host(name, self.folder / name, self.prefix, self.state)
+    def _choose(self, only: list[str] | None) -> None:
+        self.addresses = addresses.chosen(only)
+        self.hosts = {name: Host(name, self.folder / name, self.prefix, self.state) for name in self.addresses}
 
     def _cut(self, pairs: set[tuple[str, str]]) -> None:
         with self.state.change() as state:
@@ -173,6 +175,8 @@ class Lab:
     def _start_services(self) -> None:
         key = credentials.write_update_keys(self.etc)
         nodes = [self.hosts[name] for name in addresses.databases(self.addresses)]
+        if nodes:
+            services.write_programs(self.etc / "bin")
         for node in nodes:
             services.start_mysqld(node)
         if "zk1" in self.hosts:

@@ -4,6 +4,7 @@ import shutil
 import socket
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pymysql
@@ -18,10 +19,31 @@ pytestmark = pytest.mark.lab
 DB1, DB2 = addresses.HOSTS["db1"], addresses.HOSTS["db2"]
 
 
+@pytest.fixture(scope="module")
+def started() -> Iterator[Lab]:
+    with Lab("one", ["db1", "db2", "ns1", "client"]) as lab:
+        yield lab
+
+
 @pytest.fixture
-def lab() -> Iterator[Lab]:
-    with Lab("one", ["db1", "db2", "ns1", "client"]) as started:
-        yield started
+def lab(started: Lab) -> Iterator[Lab]:
+    """The shared lab, put right again after each test; only the writability of db1 is left as it became."""
+    yield started
+    started.heal()
+    for host in started.hosts.values():
+        if not host.powered():
+            host.power_on()
+        host.cont()
+        if "mysqld" in host.state().processes:
+            if not host.running("mysqld"):
+                host.start("mysqld")
+            services.wait_until(f"mysqld on {host.name}", partial(services.mysqld_answers, host))
+
+
+def make_writable(lab: Lab) -> None:
+    with lab.mysql("db1") as session, session.cursor() as cursor:
+        cursor.execute("SET GLOBAL super_read_only = OFF")
+        cursor.execute("SET GLOBAL read_only = OFF")
 
 
 def reaches(lab: Lab, source: str, target: str, port: int = addresses.MYSQL_PORT) -> str:
@@ -201,6 +223,7 @@ def test_a_program_that_is_run_does_not_outlive_its_killed_parent(lab: Lab) -> N
 def test_a_client_loses_nothing_over_a_restart_and_the_judge_sees_who_writes(lab: Lab) -> None:
     client, log = lab.hosts["client"], lab.folder / "acks"
     stop = lab.folder / "stop"
+    make_writable(lab)
     client.start("load", load.argv(log, lab.etc / "app.cnf", stop))
     time.sleep(1.5)
     event = time.monotonic()
@@ -209,9 +232,7 @@ def test_a_client_loses_nothing_over_a_restart_and_the_judge_sees_who_writes(lab
     host.start("mysqld")
     services.wait_until("mysqld on db1", lambda: services.mysqld_answers(host))
     assert checker.check(lab, log).violations == ["There must be one writable node, but no node took a write."]
-    with lab.mysql("db1") as session, session.cursor() as cursor:
-        cursor.execute("SET GLOBAL super_read_only = OFF")
-        cursor.execute("SET GLOBAL read_only = OFF")
+    make_writable(lab)
     time.sleep(2.5)
     stop.touch()
     services.wait_until("the end of the load", lambda: not client.running("load"))

@@ -74,13 +74,11 @@ class Lab:
 
     def down(self, *, keep_folder: bool = False) -> None:
         """Remove every process, namespace and mount of this lab, and its folder; safe to repeat, or after a crash."""
-        state = self.state.read()
-        for record in state.hosts.values():
-            end(record.init)
-            end(record.wrapper)
-        for lab, running in inits(self.folder.parent):
-            if lab == self.name:
-                end(running)
+        records = self.state.read().hosts.values()
+        doomed = [record.init for record in records] + [record.wrapper for record in records]
+        doomed += [running for lab, running in inits(self.folder.parent) if lab == self.name]
+        with ThreadPoolExecutor(16) as pool:
+            list(pool.map(end, doomed))
         left = network.existing(self.prefix)
         for namespace in left:
             # Only a crash in the middle of `up` leaves processes that are not on record; they are in our namespaces.

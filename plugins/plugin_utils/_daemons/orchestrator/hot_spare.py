@@ -14,10 +14,15 @@ Exit code: that of ``ansible-playbook``; 0 when standard input is closed without
 
 from __future__ import annotations
 
+import json
 import sys
 from importlib import import_module
+from typing import Any
 
+from ansible import context
 from ansible.cli.playbook import PlaybookCLI
+from ansible.playbook import Playbook
+from ansible.utils.collection_loader._collection_finder import _get_collection_playbook_path
 
 STEPS = (
     "pause_monitoring",
@@ -31,24 +36,47 @@ STEPS = (
 )
 
 
-def warm_up(command: list[str]) -> None:
-    """Load what the run will need: the playbook by a syntax check, then each step with the libraries below it."""
-    PlaybookCLI([*command, "--syntax-check"]).run()
+class NoJob(Exception):
+    """Standard input was closed: the orchestrator has no work for us any more."""
+
+
+def load_steps() -> None:
+    """Import each step with the libraries below it, so that every worker is forked with them."""
+    import_module("ansible_collections.altair.mysql_ha.plugins.action.in_process")
     for step in STEPS:
         import_module(f"ansible_collections.altair.mysql_ha.plugins.modules.{step}")
-    import_module("ansible_collections.altair.mysql_ha.plugins.action.in_process")
+
+
+def await_job() -> dict[str, Any]:
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    line = sys.stdin.readline().strip()
+    if not line:
+        raise NoJob
+    job: dict[str, Any] = json.loads(line)
+    return job
+
+
+class Spare(PlaybookCLI):  # type: ignore[misc]
+    """``ansible-playbook`` that pauses once inventory, variables and playbook are loaded, and goes on with a job."""
+
+    def _play_prereqs(self) -> tuple[Any, Any, Any]:
+        loader, inventory, variables = super()._play_prereqs()
+        load_steps()
+        for playbook in context.CLIARGS["args"]:
+            found = _get_collection_playbook_path(playbook)
+            # The loader keeps what it has parsed; the run itself then only has to look it up.
+            Playbook.load(found[1] if found else playbook, variable_manager=variables, loader=loader)
+        variables.extra_vars.update(await_job())
+        return loader, inventory, variables
 
 
 def main() -> int:
     _self, playbook, variables_file = sys.argv
-    command = ["ansible-playbook", playbook, "--extra-vars", f"@{variables_file}"]
-    warm_up([*command, "--extra-vars", '{"cluster": "warm-up", "altair_epoch": 0}'])
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    job = sys.stdin.readline().strip()
-    if not job:
+    try:
+        return int(Spare(["ansible-playbook", playbook, "--extra-vars", f"@{variables_file}"]).run())
+    except NoJob:
         return 0
-    return int(PlaybookCLI([*command, "--extra-vars", job]).run())
 
 
 if __name__ == "__main__":

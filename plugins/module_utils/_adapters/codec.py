@@ -26,6 +26,12 @@ def _adapter(shape: Any) -> Any:
     return TypeAdapter(shape)
 
 
+def prepare(*shapes: Any) -> None:
+    """Build the checks of ``shapes`` now, which takes some milliseconds each, so that the first use need not."""
+    for shape in shapes:
+        _adapter(shape)
+
+
 def first_fault(error: ValidationError) -> str:
     """``where: what`` of the first thing a validation found, without the library's addresses and inputs."""
     fault = error.errors(include_url=False, include_input=False)[0]

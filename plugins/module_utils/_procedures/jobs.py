@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from .._adapters import codec
 from .._adapters.zookeeper import Change, Check, Create, Delete, Replace, Store, Versioned
 from .._core.cluster import ClusterSpec
 from .._core.errors import Conflict, Refused, StaleEpoch
 from .._core.lifecycle import JobState, check_transition
+from .._core.observation import Observation
 from .._core.plan import FAILOVER
 from .._core.snapshot import Snapshot
 from .._core.verdict import Rule
+from .._core.wire import StopAnswer
 from .._core.znodes import (
     ClusterState,
     Job,
@@ -40,6 +43,11 @@ class Record:
     state: Versioned[ClusterState]
     job: Versioned[Job] | None
     suspicion: Versioned[Suspicion] | None
+
+
+def prepare() -> None:
+    """Make ready, in a process that waits, what every step reads and writes."""
+    codec.prepare(ClusterSpec, ClusterState, Job, Suspicion, MonitoringPause, Observation, StopAnswer)
 
 
 def read_record(store: Store, cluster: str) -> Record:

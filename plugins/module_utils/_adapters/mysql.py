@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import configparser
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -129,7 +129,8 @@ class Server:
     def state(self) -> ServerState:
         row = self.query(
             "SELECT @@server_uuid AS server_uuid, @@version AS version, @@global.read_only AS read_only,"
-            " @@global.super_read_only AS super_read_only, @@global.gtid_executed AS gtid_executed"
+            " @@global.super_read_only AS super_read_only, @@global.gtid_executed AS gtid_executed,"
+            " @@global.log_bin_index AS binlog_index"
         )[0]
         return ServerState(
             server_uuid=row["server_uuid"],
@@ -137,6 +138,7 @@ class Server:
             read_only=bool(row["read_only"]),
             super_read_only=bool(row["super_read_only"]),
             gtid_executed=row["gtid_executed"].replace("\n", ""),
+            binlog_index=row["binlog_index"] or "",
             channels=tuple(_channel(each) for each in self.query("SHOW REPLICA STATUS")),
         )
 
@@ -145,6 +147,21 @@ class Server:
         self.query("SET GLOBAL super_read_only = ON" if on else "SET GLOBAL super_read_only = OFF")
         if not on:
             self.query("SET GLOBAL read_only = OFF")
+
+    def admit_appliers(self) -> None:
+        """Let accounts with CONNECTION_ADMIN write, and only those: super_read_only off, read_only stays on."""
+        self.query("SET GLOBAL super_read_only = OFF")
+
+    def apply(self, statements: Iterable[bytes]) -> None:
+        """Execute what mysqlbinlog printed, statement by statement, in its own character set."""
+        try:
+            for statement in statements:
+                self._connection.query(statement)
+        except (pymysql.err.MySQLError, OSError) as error:
+            reach, code = classify(error)
+            raise MysqlError(
+                f"MySQL at {self.address} failed to apply a salvaged event: {_text(error)}", reach, code
+            ) from error
 
     def kill_client_sessions(self) -> int:
         """Disconnect every client but this one and the server's own threads; return how many were killed."""

@@ -68,7 +68,8 @@ class Zookeeper(_Strict):
 
 
 class Mysqld(_Strict):
-    """The mysqld beside the agent. ``pid_file`` and ``data_folder`` tell its process; see agent/process.py."""
+    """The mysqld beside the agent. ``pid_file`` and ``data_folder`` tell its process; see agent/process.py.
+    ``mysqlbinlog``: the program that reads a dead server's binary logs."""
 
     host: str = "127.0.0.1"
     port: Port = 3306
@@ -77,6 +78,8 @@ class Mysqld(_Strict):
     pid_file: str
     data_folder: str
     probe_seconds: Annotated[float, Field(gt=0.0, le=30.0)] = 2.0
+    mysqlbinlog: Annotated[str, Field(min_length=1)] = "mysqlbinlog"
+    salvage_seconds: Annotated[float, Field(gt=0.0, le=600.0)] = 20.0
 
 
 class AgentSettings(_Strict):

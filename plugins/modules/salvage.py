@@ -50,6 +50,7 @@ evidence:
   description:
     - C(found) and C(applied), GTID sets of what the old primary had beyond the candidate and of what was applied.
     - C(cut_off), the transaction that the crash left incomplete in the log, if any. It was never acknowledged.
+    - C(lost), what could not be applied although it was found.
     - C(known) is false when the old primary's host did not answer, so that nobody can say what was lost.
   returned: success
   type: dict
@@ -67,11 +68,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent im
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import run as ask
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql import MysqlError, Server, connect
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.binlog import statements, transactions
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import (
-    InvalidInput,
-    PostconditionFailed,
-    Unavailable,
-)
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput, Unavailable
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.gtid import GtidSet
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.wire import (
     SALVAGE_PATH,
@@ -111,24 +108,31 @@ def _unpack(answer: SalvageAnswer) -> bytes:
         raise Unavailable(f"the agent's answer is damaged ({error})") from None
 
 
-def _executed(server: Server) -> GtidSet:
-    return GtidSet.parse(server.state().gtid_executed)
-
-
 def _apply(scene: Scene, server: Server, dump: bytes, found: GtidSet, truncated: bool) -> Outcome:
-    """Apply, then look: what is missing afterwards may only be the transaction that the crash cut off."""
-    server.admit_appliers()
-    server.apply(statements(dump))
-    missing = found - _executed(server)
-    if missing and not (truncated and len(missing) == 1):
-        raise PostconditionFailed(
-            f"{scene.candidate.name} was given {len(found)} salvaged transactions and still lacks {missing}"
-        )
-    applied = found - missing
+    """Apply, then look. What is missing afterwards is named as lost, unless it is the transaction the crash cut off."""
+    fault = ""
+    try:
+        server.admit_appliers()
+        server.apply(statements(dump))
+    except MysqlError as error:
+        fault = str(error)
+    with connect(scene.candidate.address, scene.candidate.port, scene.neighbours.login) as fresh:
+        missing = found - GtidSet.parse(fresh.state().gtid_executed)
+    cut_off = truncated and not fault and len(missing) == 1
+    applied, lost = found - missing, GtidSet() if cut_off else missing
+    sentence = f"{scene.candidate.name} was given {len(applied)} transactions that only {scene.old_primary.name} had"
+    if lost:
+        sentence += f"; {len(lost)} more could not be applied and are lost ({lost}): {fault or 'they had no effect'}"
     return Outcome(
         changed=bool(applied),
-        sentence=f"{scene.candidate.name} was given {len(applied)} transactions that only {scene.old_primary.name} had",
-        evidence={"known": True, "found": str(found), "applied": str(applied), "cut_off": str(missing)},
+        sentence=sentence,
+        evidence={
+            "known": True,
+            "found": str(found),
+            "applied": str(applied),
+            "cut_off": str(missing - lost),
+            "lost": str(lost),
+        },
     )
 
 
@@ -154,12 +158,7 @@ def act_with(scene: Scene, seconds: float) -> Outcome:
             return Outcome(changed=False, sentence=sentence, evidence={"known": True, "found": "", "applied": ""})
         if scene.check:
             return Outcome(changed=True, sentence=f"{len(found)} transactions would be applied to {node.name}")
-        try:
-            return _apply(scene, server, dump, found, answer.truncated)
-        except MysqlError as error:
-            raise PostconditionFailed(
-                f"{len(found)} transactions were found and could not be applied: {error}"
-            ) from None
+        return _apply(scene, server, dump, found, answer.truncated)
 
 
 def run(parameters: Parameters, check: bool) -> Result:

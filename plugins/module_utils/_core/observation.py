@@ -72,12 +72,13 @@ class ServerState:
 class Observation:
     """One agent's report on its own node.
 
-    ``sequence`` counts the agent's reports since it started. ``server`` is the last state that could be read;
-    ``reach`` says whether that was just now (REACHED) or why not.
+    ``incarnation`` names the agent's start, ``sequence`` counts its reports since then. ``server`` is the last state
+    that could be read; ``reach`` says whether that was just now (REACHED) or why not.
     """
 
     cluster: str
     node: str
+    incarnation: int
     sequence: int
     process: ProcessState
     reach: Reach

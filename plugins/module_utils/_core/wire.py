@@ -43,9 +43,10 @@ class StopAnswer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Acknowledgement:
-    """``watcher``: the monitor that judges the node and has the report."""
+    """``watcher``: the monitor that judges the node and has the report; ``watcher_url``: where to send the next."""
 
     watcher: str
+    watcher_url: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

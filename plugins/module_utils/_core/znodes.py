@@ -142,6 +142,7 @@ class Screening:
     orchestrator: Reach
     read_only: bool | None
     replicas: tuple[Sighting, ...]
+    suspected_at: float | None
     screened_by: str
     screened_at: float
 

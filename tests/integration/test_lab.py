@@ -159,6 +159,8 @@ def test_a_dead_process_refuses_and_a_dead_host_is_silent(lab: Lab) -> None:
     host.kill("mysqld")
     assert not host.running("mysqld")
     assert reaches(lab, "client", "db1") == "refused"
+    host.start("mysqld")
+    services.wait_until("mysqld on db1", lambda: services.mysqld_answers(host))
     host.power_off()
     assert not host.powered()
     assert reaches(lab, "client", "db1") == "silence"

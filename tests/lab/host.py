@@ -66,7 +66,6 @@ class Host:
         """Give the host its namespaces and its init; no process is started yet."""
         for place in (self.data, self.etc, self.log):
             place.mkdir(parents=True, exist_ok=True)
-        network.remove(network.existing(self.namespace))
         network.add_host(self.router, self.namespace, self.name)
         ready = self.etc / "ready"
         ready.unlink(missing_ok=True)
@@ -98,9 +97,9 @@ class Host:
         if state.init is None or not alive(state.init):
             raise LabError(f"Host {self.name} has no power already; `start {self.name}` boots it.")
         network.power(self.router, self.name, on=False)
+        network.forget_connections(self.namespace)
         _signal(state.init, signal.SIGKILL)
-        # Connections the kernel still holds die with the namespace, as they would with the machine.
-        network.remove([self.namespace])
+        network.unplug(self.router, self.namespace, self.name)
         with self._state.change() as lab:
             lab.hosts[self.name].killed, lab.hosts[self.name].init = True, None
 

@@ -77,9 +77,11 @@ class Lab:
         records = self.state.read().hosts.values()
         doomed = [record.init for record in records] + [record.wrapper for record in records]
         doomed += [running for lab, running in inits(self.folder.parent) if lab == self.name]
+        left = network.existing(self.prefix)
+        for namespace in left:
+            network.forget_connections(namespace)
         with ThreadPoolExecutor(16) as pool:
             list(pool.map(end, doomed))
-        left = network.existing(self.prefix)
         for namespace in left:
             # Only a crash in the middle of `up` leaves processes that are not on record; they are in our namespaces.
             for pid in network.processes(namespace):

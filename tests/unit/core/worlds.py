@@ -72,7 +72,7 @@ def record(
     process: ProcessState = ProcessState.RUNNING, reach: Reach = Reach.REACHED, silence_beats: float = 0.0
 ) -> NodeRecord:
     """What a monitor knows of a node that has reported."""
-    last = Observation(cluster="orders", node="db1", sequence=1, process=process, reach=reach)
+    last = Observation(cluster="orders", node="db1", incarnation=1, sequence=1, process=process, reach=reach)
     return NodeRecord(last=last, silence_beats=silence_beats)
 
 

@@ -79,14 +79,27 @@ def _unquoted(value: str) -> str:
 
 @cache
 def _tls(login: Login) -> ssl.SSLContext:
-    """One context a login: building one reads the CA bundle, which costs more than the handshake."""
+    """One context a login: building one reads the CA bundle, which costs more than the handshake.
+
+    Raises InvalidInput that names our own file at fault: it says nothing about the server.
+    """
+    for path in filter(None, (login.ca_cert, login.client_cert, login.client_key)):
+        try:
+            with open(path, "rb"):
+                pass
+        except OSError as error:
+            raise InvalidInput(f"the TLS file {path} cannot be read: {error.strerror}") from None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = bool(login.ca_cert) and login.check_hostname
     context.verify_mode = ssl.CERT_REQUIRED if login.ca_cert else ssl.CERT_NONE
-    if login.ca_cert:
-        context.load_verify_locations(login.ca_cert)
-    if login.client_cert:
-        context.load_cert_chain(login.client_cert, login.client_key)
+    try:
+        if login.ca_cert:
+            context.load_verify_locations(login.ca_cert)
+        if login.client_cert:
+            context.load_cert_chain(login.client_cert, login.client_key)
+    except (ssl.SSLError, OSError) as error:
+        files = ", ".join(filter(None, (login.ca_cert, login.client_cert, login.client_key)))
+        raise InvalidInput(f"{files}: not usable for TLS to MySQL: {error}") from None
     return context
 
 
@@ -214,6 +227,7 @@ def connect(host: str, port: int, login: Login, unix_socket: str | None = None) 
     """Open, hand out, close. Raises MysqlError, whose ``reach`` tells a dead server from one that turns us away."""
     deps.require("PyMySQL")
     address = unix_socket or f"{host}:{port}"
+    tls = None if unix_socket else _tls(login)
     try:
         connection = pymysql.connect(
             host=host,
@@ -224,7 +238,8 @@ def connect(host: str, port: int, login: Login, unix_socket: str | None = None) 
             connect_timeout=login.connect_timeout,
             read_timeout=login.read_timeout,
             write_timeout=login.read_timeout,
-            ssl=None if unix_socket else _tls(login),
+            ssl=tls,
+            ssl_disabled=tls is None,
             autocommit=True,
             program_name="altair",
             cursorclass=pymysql.cursors.DictCursor,

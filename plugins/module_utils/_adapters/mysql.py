@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import configparser
+import errno
 import ssl
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -29,6 +30,7 @@ _DUBIOUS_CODES = frozenset(
 _DUBIOUS_CODES |= frozenset({2049, 2054, 2059, 2061, 3118, 3159, 3955})
 # ... and those with which the connection broke: the other end went away.
 _LOST_CODES = frozenset({2002, 2003, 2006, 2013, 2055})
+_NO_WAY_THERE = frozenset({errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH, errno.ENETDOWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +115,8 @@ def classify(error: Exception) -> tuple[Reach, int]:
         return Reach.TIMED_OUT, code
     if isinstance(cause, (ConnectionError, FileNotFoundError)):
         return Reach.REFUSED, code
-    if isinstance(cause, OSError):  # no route, network down: silence, not a refusal
-        return Reach.TIMED_OUT, code
+    if isinstance(cause, OSError):  # no route is silence; what else fails on our own side says nothing of the server
+        return (Reach.TIMED_OUT if cause.errno in _NO_WAY_THERE else Reach.UNKNOWN), code
     if code in _LOST_CODES:
         return Reach.REFUSED, code
     return (Reach.DUBIOUS if code else Reach.UNKNOWN), code

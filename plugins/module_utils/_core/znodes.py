@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every znode: its path and the shape of what it holds. All data is JSON; paths hang below the configured root.
 
-``*_at`` is wall-clock time, in seconds since 1970, written for people; nothing is decided by it.
+``*_at`` is wall-clock time, in seconds since 1970, written for people; only a cool-down is decided by it.
 """
 
 from __future__ import annotations

@@ -31,6 +31,7 @@ STEPS = (
     "fence",
     "catch_up",
     "choose_candidate",
+    "salvage",
     "promote",
     "switch_dns",
     "repoint",

@@ -232,6 +232,14 @@ class World:
         path = self.host(host).log / f"{process}.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
+    def restart(self, *hosts: str) -> None:
+        """Kill and start the daemons of the hosts, and wait until the record knows them again."""
+        for name in hosts:
+            daemon = daemons.role(name) or ""
+            self.host(name).kill(daemon)
+            self.host(name).start(daemon)
+        self._wait_whole()
+
     def judge(self, *down: str) -> checker.Report:
         return checker.check(self.lab, self.host("client").folder / "acks.jsonl", down=down)
 

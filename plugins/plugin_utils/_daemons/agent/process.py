@@ -30,14 +30,19 @@ class MysqldProcess:
         self._pid_file = Path(pid_file)
         self._data_folder = Path(data_folder)
         self._handle: int | None = None
+        self._saw_exit = False
         self.process_id: int | None = None
 
     @property
     def state(self) -> ProcessState:
-        """RUNNING while the pidfd says so; EXITED when nobody holds the data folder; UNKNOWN when neither is sure."""
+        """RUNNING while the pidfd says so; EXITED when its exit was seen, or nobody holds the data folder; else UNKNOWN.
+
+        A successor that boots holds the folder's lock before it has written its pid file. Until it is found, the exit
+        that was seen stays the truth.
+        """
         if self._handle is not None:
             return ProcessState.EXITED if _has_exited(self._handle) else ProcessState.RUNNING
-        return ProcessState.EXITED if self._data_folder_is_free() else ProcessState.UNKNOWN
+        return ProcessState.EXITED if self._saw_exit or self._data_folder_is_free() else ProcessState.UNKNOWN
 
     def find(self) -> bool:
         """Look for a running mysqld and hold on to it; False when there is none to be found."""
@@ -51,7 +56,7 @@ class MysqldProcess:
         if not self._works_in_data_folder(process_id) or _has_exited(handle):
             os.close(handle)
             return False
-        self._handle, self.process_id = handle, process_id
+        self._handle, self.process_id, self._saw_exit = handle, process_id, False
         return True
 
     async def exited(self) -> None:
@@ -74,6 +79,7 @@ class MysqldProcess:
 
     def release(self) -> None:
         if self._handle is not None:
+            self._saw_exit = _has_exited(self._handle)
             os.close(self._handle)
         self._handle = self.process_id = None
 

@@ -163,6 +163,9 @@ def test_a_hung_primary_is_killed_by_its_agent_and_replaced(world: World) -> Non
     world.host(done.old).cont()
     assert not world.host(done.old).running("mysqld")
     assert world.judge(done.old).writable == [done.new]
+    world.host(done.old).start("mysqld")
+    world.wait_for("its agent's word", lambda: world.record.health(done.old)["health"] == "healthy")
+    assert world.fenced(done.old)
 
 
 def test_a_primary_that_restarts_at_once_ends_in_one_failover_and_one_writable_node(world: World) -> None:
@@ -247,6 +250,7 @@ def test_an_isolated_primary_pauses_the_job_and_an_operators_word_ends_it(world:
     assert f"{old} is not proven fenced" in paused["because"]
     assert all(world.fenced(node) for node in replicas)
     assert world.dns() == [addresses.HOSTS[old]]
+    world.wait_for("the orchestrator's leave", lambda: world.record.read(f"{CLUSTER}/lock") == {})
     # An operator who vouches for it has pulled the plug.
     world.host(old).power_off()
     code, output = daemons.playbook(

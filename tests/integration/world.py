@@ -197,22 +197,28 @@ class World:
         )
         self.sql(name, "START REPLICA")
 
-    def _is_whole(self) -> bool:
-        report = checker.check(self.lab, self.host("client").folder / "acks.jsonl")
-        record = self.record
-        return (
-            not report.violations
-            and report.writable == [record.state.get("primary")]
-            and len(report.replicas_following) == 2
-            and all(record.health(name).get("health") == "healthy" for name in addresses.databases())
-            and record.names(f"{ROOT}/monitors") == ["mon1", "mon2"]
-            and record.names(f"{ROOT}/orchestrators") == ["orc1", "orc2"]
-            and not record.read(f"{CLUSTER}/suspicion")
-            and not record.read(f"{CLUSTER}/lock")
-        )
+    def faults(self) -> list[str]:
+        """What is not as it should be in a lab at rest; empty when all is well."""
+        report, record = self.judge(), self.record
+        primary = record.state.get("primary")
+        faults = list(report.violations)
+        if report.writable != [primary]:
+            faults.append(f"{report.writable} can be written to, the record says {primary}")
+        for name in addresses.databases():
+            health = record.health(name).get("health")
+            if health != "healthy":
+                faults.append(f"{name} is {health} by the record")
+        for kind, names in (("monitors", ["mon1", "mon2"]), ("orchestrators", ["orc1", "orc2"])):
+            if record.names(f"{ROOT}/{kind}") != names:
+                faults.append(f"the {kind} on record are {record.names(f'{ROOT}/{kind}')}")
+        faults += [f"there is a {name}" for name in ("suspicion", "lock", "pause") if record.read(f"{CLUSTER}/{name}")]
+        return faults
 
     def _wait_whole(self) -> None:
-        services.wait_until("a whole cluster", self._is_whole)
+        try:
+            services.wait_until("a whole cluster", lambda: not self.faults())
+        except LabError as error:
+            raise LabError(f"{error} {self.faults()}") from None
 
     def sql(self, node: str, statement: str, *arguments: object) -> Json:
         """The first row, or nothing; from inside the node's own host, as the operators' account."""

@@ -24,6 +24,9 @@ options:
       - A primary that answers is never failed over, forced or not.
     type: bool
     default: false
+  tsig_key_file:
+    description: When given, it must hold a TSIG key, which is better known now than after the promotion.
+    type: path
 attributes:
   check_mode:
     description: Screens and says what would be done.
@@ -75,6 +78,7 @@ from dataclasses import dataclass
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import Caller
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import run as converse
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.nameserver import read_key_file
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store, open_store
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import Refused
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.health import Health
@@ -118,6 +122,7 @@ ARGUMENT_SPEC = {
     **MYSQL_SPEC,
     **AGENT_SPEC,
     "force": {"type": "bool", "default": False},
+    "tsig_key_file": {"type": "path", "no_log": False},
 }
 
 
@@ -200,6 +205,8 @@ def _opened(job: Job, sentence: str, verdict: str) -> Result:
 
 
 def run(parameters: Parameters, check: bool) -> Result:
+    if parameters["tsig_key_file"]:
+        read_key_file(parameters["tsig_key_file"])
     place = keeper(parameters)
     with open_store(place.hosts, place.root, connect_seconds=place.connect_seconds) as store:
         record = read_record(store, parameters["cluster"])

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 from .._adapters import codec
 from .._adapters.zookeeper import Change, Check, Create, Delete, Replace, Store, Versioned
-from .._core.cluster import ClusterSpec
-from .._core.errors import Conflict, Refused, StaleEpoch
+from .._core.cluster import ClusterSpec, checked_name
+from .._core.errors import Conflict, NotFound, Refused, StaleEpoch
 from .._core.lifecycle import JobState, check_transition
 from .._core.observation import Observation
 from .._core.plan import FAILOVER
@@ -52,7 +52,9 @@ def prepare() -> None:
 
 def read_record(store: Store, cluster: str) -> Record:
     """Raise NotFound, in an operator's words, when the cluster is not registered."""
-    spec = store.require(cluster_path(cluster), ClusterSpec)
+    spec = store.read(cluster_path(checked_name(cluster, "cluster name")), ClusterSpec)
+    if spec is None:
+        raise NotFound(f"cluster {cluster} is not registered at {store.place}")
     return Record(
         spec.value,
         store.require(state_path(cluster), ClusterState),

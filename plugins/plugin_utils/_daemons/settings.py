@@ -16,17 +16,33 @@ from typing import Annotated, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import TlsFiles
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import TlsFiles, tls_context
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.codec import first_fault
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql import read_option_file
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 Port = Annotated[int, Field(gt=0, lt=65536)]
+FILE_VARIABLES = (
+    "altair_mysql_credentials_file",
+    "altair_tsig_key_file",
+    "altair_tls_ca",
+    "altair_tls_certificate",
+    "altair_tls_key",
+)
 Url = Annotated[str, Field(pattern=r"^https://[A-Za-z0-9.:\[\]-]+:[0-9]+$")]
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DaemonSettings(_Strict):
+    """What each daemon's settings can do besides holding values."""
+
+    def prove(self) -> None:
+        """Raise InvalidInput that names the file when one that these settings name cannot be used."""
+        raise NotImplementedError
 
 
 class Profile(StrEnum):
@@ -69,7 +85,7 @@ class Tls(_Strict):
 class Zookeeper(_Strict):
     hosts: Annotated[str, Field(min_length=1)]
     """ZooKeeper servers as host:port, separated by commas."""
-    root: Annotated[str, Field(pattern=r"^/[A-Za-z0-9_/-]+$")] = "/altair"
+    root: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9_-]+)+/?$")] = "/altair"
     """Path below which everything of this system is kept."""
     session_seconds: Annotated[float, Field(ge=1.0, le=60.0)] = 6.0
     """After that much silence ZooKeeper takes us for dead and others take over."""
@@ -100,7 +116,7 @@ class Mysqld(_Strict):
     """How long it may take for one binary log."""
 
 
-class AgentSettings(_Strict):
+class AgentSettings(DaemonSettings):
     node: Name
     """Name of the node, as the cluster is registered with; also the certificate's common name."""
     cluster: Name
@@ -113,8 +129,12 @@ class AgentSettings(_Strict):
     profile: Profile = Profile.ALTAIR
     """How often to beat: every 10 s or every second. The monitors must have the same."""
 
+    def prove(self) -> None:
+        tls_context(self.tls.files, server=True)
+        read_option_file(self.mysqld.credentials_file)
 
-class MonitorSettings(_Strict):
+
+class MonitorSettings(DaemonSettings):
     name: Name
     """Own name, unique among the monitors."""
     listen: Listen
@@ -122,6 +142,9 @@ class MonitorSettings(_Strict):
     zookeeper: Zookeeper
     profile: Profile = Profile.ALTAIR
     """The beat to expect of the agents."""
+
+    def prove(self) -> None:
+        tls_context(self.tls.files, server=True)
 
 
 class Mysql(_Strict):
@@ -131,6 +154,18 @@ class Mysql(_Strict):
     """MySQL option file with user and password in [client]."""
     probe_seconds: Annotated[float, Field(gt=0.0, le=30.0)] = 2.0
     """How long the own connection attempt may take; agents are given one second more to answer."""
+
+
+def _files_named_in(variables_file: str) -> dict[str, str]:
+    """The files that the playbook's variables name outright; none where a vault or a template hides them."""
+    try:
+        variables = yaml.safe_load(Path(variables_file).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return {}
+    if not isinstance(variables, dict):
+        return {}
+    named = {name: variables[name] for name in FILE_VARIABLES if name in variables}
+    return {name: path for name, path in named.items() if isinstance(path, str) and "{{" not in path}
 
 
 class Runner(_Strict):
@@ -147,8 +182,21 @@ class Runner(_Strict):
     seconds_max: Annotated[float, Field(gt=0.0)] = 3600.0
     """After that long a playbook is killed."""
 
+    def prove(self) -> None:
+        """Better now than at the first failover: the variables file, and the files that it names, must be readable."""
+        path = self.variables_file
+        for name, named in {"": path, **_files_named_in(path)}.items():
+            try:
+                with open(named, "rb"):
+                    pass
+            except OSError as error:
+                where = f"{name} in " if name else ""
+                what = f"{where}the playbook's variables file {path}"
+                shown = f": {named}" if name else ""
+                raise InvalidInput(f"{what}{shown} cannot be read: {error.strerror}") from None
 
-class OrchestratorSettings(_Strict):
+
+class OrchestratorSettings(DaemonSettings):
     name: Name
     """Own name, unique among the orchestrators."""
     tls: Tls
@@ -158,8 +206,13 @@ class OrchestratorSettings(_Strict):
     profile: Profile = Profile.ALTAIR
     """Not used yet."""
 
+    def prove(self) -> None:
+        tls_context(self.tls.files, server=False)
+        read_option_file(self.mysql.credentials_file)
+        self.runner.prove()
 
-Settings = TypeVar("Settings", bound=BaseModel)
+
+Settings = TypeVar("Settings", bound=DaemonSettings)
 
 
 def load(path: str, kind: type[Settings]) -> Settings:

@@ -115,6 +115,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs i
     take_over,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.screening import Means, screen
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import REHEARSAL
 
 ARGUMENT_SPEC = {
     **CLUSTER_SPEC,
@@ -195,7 +196,13 @@ def _take_over(store: Store, record: Record, check: bool) -> Result:
             f"orchestrator {holder.value.owner} is at work on cluster {cluster}; wait for it, or stop it first"
         )
     if check:
-        return {"changed": True, "msg": "the job under way would be taken over", "epoch": 0, "job": "", "verdict": ""}
+        return {
+            "changed": True,
+            "msg": "the job under way would be taken over",
+            "epoch": REHEARSAL,
+            "job": "",
+            "verdict": "",
+        }
     job = take_over(store, record, owner=_owner(), because="an operator went on with it")
     return _opened(job, f"job {job.id} goes on under epoch {job.epoch}", "")
 
@@ -223,7 +230,7 @@ def run(parameters: Parameters, check: bool) -> Result:
         verdict = finding.rule.verdict.value
         if check:
             sentence = f"a job would be opened: {finding.rule.because}"
-            return {"changed": True, "msg": sentence, "epoch": 0, "job": "", "verdict": verdict}
+            return {"changed": True, "msg": sentence, "epoch": REHEARSAL, "job": "", "verdict": verdict}
         job = open_job(store, record, owner=_owner(), because=finding.rule.because, now_at=time.time())
         return _opened(job, f"job {job.id} is open: {finding.rule.because}", verdict)
 

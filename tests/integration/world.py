@@ -155,6 +155,11 @@ class World:
         self.up()
         self._wait_whole()
 
+    def be_there(self) -> None:
+        """For what only looks at the lab, in whatever state: start it if it does not run."""
+        if self._client is None:
+            self.make_whole()
+
     def _repair(self) -> None:
         self.lab.heal()
         for host in self.lab.hosts.values():

@@ -30,6 +30,9 @@ _DUBIOUS_CODES = frozenset(
 _DUBIOUS_CODES |= frozenset({2049, 2054, 2059, 2061, 3118, 3159, 3955})
 # ... and those with which the connection broke: the other end went away.
 _LOST_CODES = frozenset({2002, 2003, 2006, 2013, 2055})
+# In the process list: threads of the server's own, and what a replica's receiver does.
+_SERVERS_OWN = frozenset({"system user", "event_scheduler"})
+_DUMPS = frozenset({"Binlog Dump", "Binlog Dump GTID"})
 _NO_WAY_THERE = frozenset({errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH, errno.ENETDOWN})
 
 
@@ -180,15 +183,16 @@ class Server:
 
     def kill_client_sessions(self) -> int:
         """Disconnect every client but this one and the server's own threads; return how many were killed."""
-        sessions = self.query(
-            "SELECT PROCESSLIST_ID AS id FROM performance_schema.threads"
-            " WHERE TYPE = 'FOREGROUND' AND PROCESSLIST_ID IS NOT NULL AND PROCESSLIST_ID <> CONNECTION_ID()"
-            " AND PROCESSLIST_COMMAND NOT IN ('Binlog Dump GTID', 'Binlog Dump', 'Daemon')"
-        )
+        own = self.query("SELECT CONNECTION_ID() AS id")[0]["id"]
+        sessions = [
+            row["Id"]
+            for row in self.query("SHOW PROCESSLIST")
+            if row["Id"] != own and row["User"] not in _SERVERS_OWN and row["Command"] not in _DUMPS
+        ]
         killed = 0
         for session in sessions:
             try:
-                self.query(f"KILL CONNECTION {int(session['id'])}")
+                self.query(f"KILL CONNECTION {int(session)}")
             except MysqlError as error:
                 if error.code != 1094:  # unknown thread: it left by itself
                     raise

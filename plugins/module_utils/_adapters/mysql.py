@@ -145,6 +145,11 @@ class Server:
             raise MysqlError(f"MySQL at {self.address} failed on '{statement}': {_text(error)}", reach, code) from error
 
     def state(self) -> ServerState:
+        """Read the server's own word, in two statements.
+
+        While ``SET GLOBAL super_read_only = ON`` waits for a client's lock, the server shows it as ON already, with
+        read_only still OFF, and that client can commit: it holds only where both are shown.
+        """
         row = self.query(
             "SELECT @@server_uuid AS server_uuid, @@version AS version, @@global.read_only AS read_only,"
             " @@global.super_read_only AS super_read_only, @@global.gtid_executed AS gtid_executed,"
@@ -154,7 +159,7 @@ class Server:
             server_uuid=row["server_uuid"],
             version=row["version"],
             read_only=bool(row["read_only"]),
-            super_read_only=bool(row["super_read_only"]),
+            super_read_only=bool(row["super_read_only"] and row["read_only"]),
             gtid_executed=row["gtid_executed"].replace("\n", ""),
             binlog_index=row["binlog_index"] or "",
             channels=tuple(_channel(each) for each in self.query("SHOW REPLICA STATUS")),

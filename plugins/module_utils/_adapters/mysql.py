@@ -212,7 +212,12 @@ class Server:
         self.query("START REPLICA SQL_THREAD")
 
     def wait_applied(self, gtids: str, seconds: float) -> bool:
-        """Until every transaction of ``gtids`` is executed here; False when ``seconds`` are over first."""
+        """Until every transaction of ``gtids`` is executed here; False when ``seconds`` are over first.
+
+        ``seconds`` must lie below the read timeout. From 0 down it looks once; the server would wait for ever.
+        """
+        if seconds <= 0:
+            return bool(self.query("SELECT GTID_SUBSET(%s, @@global.gtid_executed) AS applied", (gtids,))[0]["applied"])
         answer = self.query("SELECT WAIT_FOR_EXECUTED_GTID_SET(%s, %s) AS timed_out", (gtids, seconds))
         return bool(answer[0]["timed_out"] == 0)
 

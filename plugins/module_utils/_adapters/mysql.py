@@ -227,10 +227,20 @@ class Server:
         self.query("RESET REPLICA ALL")
 
     def follow(self, channel: str, host: str, port: int) -> None:
-        """Point ``channel`` at another source and start it; its account, TLS and other options stay as they are."""
+        """Point ``channel`` at another source and start it; its account, TLS and other options stay as they are.
+
+        The heartbeat has to be said again: the server sets it to its default in every such statement that does not.
+        """
+        kept = self.query(
+            "SELECT HEARTBEAT_INTERVAL AS seconds FROM performance_schema.replication_connection_configuration"
+            " WHERE CHANNEL_NAME = %s",
+            (channel,),
+        )
+        heartbeat = f", SOURCE_HEARTBEAT_PERIOD = {float(kept[0]['seconds']):.3f}" if kept else ""
         self.query("STOP REPLICA FOR CHANNEL %s", (channel,))
         self.query(
-            "CHANGE REPLICATION SOURCE TO SOURCE_HOST = %s, SOURCE_PORT = %s, SOURCE_AUTO_POSITION = 1 FOR CHANNEL %s",
+            f"CHANGE REPLICATION SOURCE TO SOURCE_HOST = %s, SOURCE_PORT = %s, SOURCE_AUTO_POSITION = 1{heartbeat}"
+            " FOR CHANNEL %s",
             (host, port, channel),
         )
         self.query("START REPLICA FOR CHANNEL %s", (channel,))

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import configparser
 import errno
 import ssl
 from collections.abc import Iterable, Iterator
@@ -18,6 +17,7 @@ from typing import Any
 from .._core.errors import InvalidInput, Unavailable
 from .._core.observation import Channel, Reach, ServerState
 from . import deps
+from .option_file import options_of
 
 with deps.declare("PyMySQL"):
     import pymysql
@@ -64,22 +64,15 @@ class MysqlError(Unavailable):
 
 def read_option_file(path: str, base: Login | None = None) -> Login:
     """User and password from the ``[client]`` group of a MySQL option file; raise InvalidInput that names it."""
-    parser = configparser.ConfigParser(interpolation=None, allow_no_value=True)
     try:
-        parser.read_string(Path(path).read_text(encoding="utf-8"), source=path)
+        options = options_of("client", Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise InvalidInput(f"the MySQL option file {path} cannot be read: {error.strerror}") from None
-    except (configparser.Error, UnicodeDecodeError):
+    except ValueError:
         raise InvalidInput(f"the MySQL option file {path} is not an option file; expected a [client] group") from None
-    if not parser.has_option("client", "user") or not parser.has_option("client", "password"):
+    if not {"user", "password"} <= set(options):
         raise InvalidInput(f"the MySQL option file {path} has no user and password in its [client] group")
-    user, password = (_unquoted(parser.get("client", name) or "") for name in ("user", "password"))
-    return replace(base or Login(), user=user, password=password)
-
-
-def _unquoted(value: str) -> str:
-    value = value.strip()
-    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
+    return replace(base or Login(), user=options["user"], password=options["password"])
 
 
 @cache

@@ -170,7 +170,10 @@ class StepRecord:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """One failover, from the plan (written before the act) to its end."""
+    """One failover, from the plan (written before the act) to its end.
+
+    ``trouble``: why the last run did not get further; empty while all goes well.
+    """
 
     id: str
     cluster: str
@@ -183,6 +186,7 @@ class Job:
     opened_at: float
     ended_at: float | None = None
     candidate: str | None = None
+    trouble: str = ""
     steps: tuple[StepRecord, ...] = field(default_factory=tuple)
 
     @property

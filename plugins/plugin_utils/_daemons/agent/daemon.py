@@ -50,6 +50,7 @@ FIND_SECONDS = 0.2  # how often to look for a mysqld that is not there
 RETRY_SECONDS = 1.0  # how soon to beat again when no monitor has acknowledged
 STOP_SECONDS = 10.0  # how long a killed mysqld may take to give its memory back
 ORDER_ROLES = frozenset({"orchestrator", "operator"})
+ASKING_ROLES = ORDER_ROLES | {"agent"}
 
 
 class Agent:
@@ -72,7 +73,7 @@ class Agent:
     def routes(self) -> tuple[Route, ...]:
         return (
             Route("GET", OBSERVATION_PATH, None, self._serve_observation),
-            Route("POST", SIGHTING_PATH, SightingRequest, self._serve_sighting),
+            Route("POST", SIGHTING_PATH, SightingRequest, self._serve_sighting, ASKING_ROLES),
             Route("POST", STOP_PATH, StopRequest, self._serve_stop, ORDER_ROLES),
             Route("POST", SALVAGE_PATH, SalvageRequest, self._serve_salvage, ORDER_ROLES),
         )

@@ -15,7 +15,7 @@ description:
     of JSON on standard input, an object whose members become extra variables.
   - When standard input is closed instead, the process ends with exit code 0 and has done nothing.
 version_added: 0.1.0
-author: The altair.mysql_ha maintainers
+author: The altair.mysql_ha maintainers (!UNKNOWN)
 requirements:
   - enabled in configuration, for example C(ANSIBLE_CALLBACKS_ENABLED=altair.mysql_ha.await_job)
 """

@@ -36,7 +36,7 @@ def load_steps() -> None:
     """Import each step with the libraries below it and the checks of what it reads: workers are forked with them."""
     for module in (*(step.name for step in FAILOVER), "close_job"):
         import_module(f"{COLLECTION}.modules.{module}")
-    import_module(f"{COLLECTION}.action.in_process")
+        import_module(f"{COLLECTION}.action.{module}")
     import_module(f"{COLLECTION}.module_utils._procedures.jobs").prepare()
 
 

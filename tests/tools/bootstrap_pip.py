@@ -1,7 +1,8 @@
 """Stands in for the script with which ansible-test puts pip into its environments.
 
-ansible-test downloads that script from a server of its own, which not every machine may reach. Python carries a pip with
-it (ensurepip); that one installs the very versions which ansible-test asks for, from wherever pip is configured to look.
+ansible-test downloads that script from a server of its own, which not every machine may reach. Python carries a pip
+with it (ensurepip); that one installs the versions which ansible-test asks for, from wherever pip is configured to
+look.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def await_job() -> dict[str, Any]:
     sys.stdout.flush()
     line = sys.stdin.readline().strip()
     if not line:
-        sys.exit(0)
+        raise SystemExit(0)
     job: dict[str, Any] = json.loads(line)
     return job
 

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, Union
 
 from .._core.errors import Conflict, InvalidInput, NotFound, Unavailable
 from . import deps
@@ -71,7 +71,8 @@ class Check:
     version: int
 
 
-Change = Create | Replace | Delete | Check
+# In the form that ansible-test, which reads this as Python 3.8, takes.
+Change = Union[Create, Replace, Delete, Check]  # noqa: UP007
 
 
 class Store:

@@ -24,7 +24,7 @@ _NUMBER_MAX = 2**63 - 2
 
 
 def _interval(text: str) -> Interval:
-    first, _, last = text.partition("-")
+    first, _dash, last = text.partition("-")
     interval = int(first), int(last or first)
     if interval[0] > interval[1]:
         raise InvalidInput(f"'{text}' in a GTID set runs backwards")

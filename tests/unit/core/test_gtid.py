@@ -27,7 +27,7 @@ def by_hand(text: str) -> Model:
         source = ":".join(piece for piece in pieces if "0" not in piece[:1] and not piece[:1].isdigit())
         for piece in pieces:
             if piece[:1].isdigit():
-                first, _, last = piece.partition("-")
+                first, _dash, last = piece.partition("-")
                 found |= {(source, number) for number in range(int(first), int(last or first) + 1)}
     return frozenset(found)
 

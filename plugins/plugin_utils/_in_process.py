@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs a step module's own function inside the Ansible worker, where starting a module process would cost more than the
-step. Each module has an action plugin of its name, which is a link to this file.
+step. Each module has an action plugin of its name, which is this one.
 
 A task that goes to another host (any connection but ``local``), becomes another user or runs asynchronously is carried
 out as the ordinary module it is.

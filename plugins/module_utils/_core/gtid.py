@@ -73,17 +73,14 @@ class GtidSet:
             uuid, *parts = item.split(":")
             if not _UUID.fullmatch(uuid) or not parts:
                 raise InvalidInput(f"'{item}' is not a GTID set: expected uuid:first-last")
-            source, tag = uuid, None
+            source = uuid
             for part in parts:
                 if _RANGE.fullmatch(part):
                     found.setdefault(source, []).append(_interval(part))
-                    tag = None
-                elif _TAG.fullmatch(part) and tag is None:
-                    source, tag = f"{uuid}:{part}", part
+                elif _TAG.fullmatch(part):
+                    source = f"{uuid}:{part}"
                 else:
                     raise InvalidInput(f"'{part}' in '{item}' is neither a GTID range nor a tag")
-            if tag:
-                raise InvalidInput(f"'{item}' is not a GTID set: no transaction stands after the tag '{tag}'")
         return cls._from(found)
 
     @classmethod

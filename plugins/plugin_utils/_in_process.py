@@ -26,7 +26,7 @@ MODULES = "ansible_collections.altair.mysql_ha.plugins.modules."
 class ActionModule(ActionBase):  # type: ignore[misc]
     """One body for every step."""
 
-    supports_async = True
+    _supports_async = True
 
     def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)

@@ -16,7 +16,7 @@ description:
     has them too.
   - A choice that is on record stays, so that a job that is run again promotes the same node.
 version_added: 0.1.0
-author: The altair.mysql_ha maintainers
+author: The altair.mysql_ha maintainers (!UNKNOWN)
 extends_documentation_fragment:
   - altair.mysql_ha.zookeeper
   - altair.mysql_ha.mysql

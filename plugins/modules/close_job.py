@@ -15,7 +15,7 @@ description:
     monitoring pause.
   - The old primary stays fenced and out of DNS.
 version_added: 0.1.0
-author: The altair.mysql_ha maintainers
+author: The altair.mysql_ha maintainers (!UNKNOWN)
 extends_documentation_fragment:
   - altair.mysql_ha.zookeeper
   - altair.mysql_ha.step

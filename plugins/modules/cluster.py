@@ -14,7 +14,7 @@ description:
   - Puts a cluster's nodes, its DNS name and its policies on record, where monitors and orchestrators find them at once.
   - O(primary) is taken at the first registration only. Later it is the jobs that say who is primary.
 version_added: 0.1.0
-author: The altair.mysql_ha maintainers
+author: The altair.mysql_ha maintainers (!UNKNOWN)
 options:
   state:
     description: Whether the cluster is registered. V(absent) is refused while a job of it has not ended.

@@ -16,7 +16,7 @@ description:
   - A job of the cluster that has not ended is taken over under a new epoch, unless an orchestrator is at work on it.
   - Orchestrators open their jobs themselves; this module is for people.
 version_added: 0.1.0
-author: The altair.mysql_ha maintainers
+author: The altair.mysql_ha maintainers (!UNKNOWN)
 options:
   force:
     description:

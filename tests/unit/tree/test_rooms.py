@@ -23,7 +23,6 @@ from tests.unit.tree.source import (
 # A clock, a socket, randomness, another process or a log make a decision depend on more than its arguments.
 IMPURE = {"asyncio", "datetime", "logging", "os", "random", "secrets", "select", "signal", "socket", "subprocess"}
 IMPURE |= {"multiprocessing", "pathlib", "shutil", "ssl", "sys", "tempfile", "threading", "time", "urllib", "uuid"}
-HOT_SPARE = f"{DAEMONS}orchestrator/hot_spare.py"
 
 
 def trespassers(folder: str, *forbidden: str) -> list[tuple[str, str]]:
@@ -101,9 +100,8 @@ def test_what_modules_ship_never_imports_what_they_do_not() -> None:
     assert not trespassers("plugins/module_utils/", *(f"{PLUGINS_PACKAGE}.{kind}" for kind in others))
 
 
-def test_daemons_run_without_ansible_but_for_the_warm_playbook_process() -> None:
-    users = {path for path, _name in trespassers(DAEMONS, "ansible")}
-    assert users <= {HOT_SPARE}
+def test_daemons_never_import_ansible() -> None:
+    assert not trespassers(DAEMONS, "ansible")
 
 
 def test_nothing_under_plugins_imports_tests() -> None:

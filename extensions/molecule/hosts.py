@@ -1,6 +1,6 @@
 """Makes and removes the hosts of the Molecule scenarios: systemd-nspawn over one root, in namespaces of their own.
 
-    hosts.py create --run FOLDER --netns NAME --root FOLDER [--show PATH]... --host NAME=ADDRESS...
+    hosts.py create --run FOLDER --netns NAME --root FOLDER [--show SOURCE:TARGET]... --host NAME=ADDRESS...
     hosts.py destroy --run FOLDER --netns NAME
 
 All that a run makes bears the name of its switch namespace, so two working trees can run side by side. `destroy` ends
@@ -22,8 +22,8 @@ from pathlib import Path
 NETNS = Path("/run/netns")
 CGROUPS = [Path("/sys/fs/cgroup") / name for name in ("systemd", "unified", "")]
 HERE = Path(__file__).resolve().parent
-CONTROLLER = "10.0.0.254/24"
-NAME_SERVER = "10.0.0.21"
+CONTROLLER = "10.77.0.254/24"
+NAME_SERVER = "10.77.0.22"
 
 
 def run(*words: str, check: bool = True) -> str:
@@ -169,7 +169,7 @@ def main(words: list[str]) -> None:
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--netns", required=True)
     parser.add_argument("--root", type=Path)
-    parser.add_argument("--show", action="append", default=[])
+    parser.add_argument("--show", action="append", default=[], metavar="SOURCE:TARGET")
     parser.add_argument("--host", action="append", default=[], metavar="NAME=ADDRESS")
     given = parser.parse_args(words)
     if given.what == "destroy":

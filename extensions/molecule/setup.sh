@@ -54,3 +54,5 @@ if [ ! -e "$wheels/.complete" ]; then
     touch "$wheels/.complete"
 fi
 ln -sfn "$wheels" "$cache/wheels"
+
+PYTHONPATH=. "$python" extensions/molecule/parts.py programs "$cache/bin"

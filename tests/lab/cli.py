@@ -77,6 +77,7 @@ def _lab(options: argparse.Namespace) -> Lab:
 def _up(options: argparse.Namespace) -> int:
     began = time.monotonic()
     lab = Lab(options.name, options.only or list(addresses.HOSTS))
+    parts.say(f"starting lab {lab.name}: {', '.join(lab.addresses)}")
     lab.up(None if options.no_daemons else _daemons())
     parts.say(f"lab {lab.name} is up after {time.monotonic() - began:.1f} s, in {lab.folder}")
     return _status(options)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import ClassVar
 
 from tests.lab import network
 from tests.lab.addresses import HOSTS, TREE
@@ -17,6 +18,7 @@ from tests.lab.errors import LabError
 from tests.lab.parts import cache_folder
 from tests.lab.state import HostState, Process, Running, StateFile, alive, inner_pids, started, suspended
 
+_INIT = Path(__file__).with_name("init.sh")
 _BOOT_SECONDS = 10
 _DEATH_SECONDS = 10
 # `nsenter` stays behind as the parent; a program that is run, not started, must not outlive it.
@@ -27,6 +29,9 @@ _LAUNCH = 'log=$1; shift; setsid "$@" </dev/null >>"$log" 2>&1 & echo $!'
 
 class Host:
     """A host by its name; it may be without power, and then nothing runs in it."""
+
+    # Kept, because hosts outlive the object and the command that booted them, and subprocess would warn of that.
+    _wrappers: ClassVar[list[subprocess.Popen[bytes]]] = []
 
     def __init__(self, name: str, folder: Path, prefix: str, state: StateFile) -> None:
         self.name, self.address = name, HOSTS[name]
@@ -61,23 +66,21 @@ class Host:
         """Give the host its namespaces and its init; no process is started yet."""
         for place in (self.data, self.etc, self.log):
             place.mkdir(parents=True, exist_ok=True)
-        network.remove(network.existing(self.namespace))
         network.add_host(self.router, self.namespace, self.name)
         ready = self.etc / "ready"
         ready.unlink(missing_ok=True)
         shared = [self.folder.parent / "etc" / name for name in ("resolv.conf", "hosts")]
         spaces = ["--mount", "--pid", "--uts", "--ipc", "--fork", "--mount-proc"]
-        wrapper = subprocess.Popen(
-            [
-                *("nsenter", f"--net=/run/netns/{self.namespace}", "unshare", *spaces),
-                *("/bin/sh", str(Path(__file__).with_name("init.sh")), self.name),
-                *map(str, [*shared, ready, *_kept_visible()]),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=(self.log / "init.log").open("ab"),
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        enter = ["nsenter", f"--net=/run/netns/{self.namespace}", "unshare", *spaces]
+        with (self.log / "init.log").open("ab") as log:
+            wrapper = subprocess.Popen(
+                [*enter, "/bin/sh", str(_INIT), self.name, *map(str, [*shared, ready, *_kept_visible()])],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._wrappers.append(wrapper)
         deadline = time.monotonic() + _BOOT_SECONDS
         while not (ready.exists() and ready.read_text()):
             if wrapper.poll() is not None or time.monotonic() > deadline:
@@ -94,9 +97,9 @@ class Host:
         if state.init is None or not alive(state.init):
             raise LabError(f"Host {self.name} has no power already; `start {self.name}` boots it.")
         network.power(self.router, self.name, on=False)
+        network.forget_connections(self.namespace)
         _signal(state.init, signal.SIGKILL)
-        # Connections the kernel still holds die with the namespace, as they would with the machine.
-        network.remove([self.namespace])
+        network.unplug(self.router, self.namespace, self.name)
         with self._state.change() as lab:
             lab.hosts[self.name].killed, lab.hosts[self.name].init = True, None
 
@@ -147,14 +150,12 @@ class Host:
         _signal(self._running(name), number)
 
     def stop(self, name: str | None = None) -> None:
-        """Suspend a process (SIGSTOP), or every process of the host."""
-        for each in [name] if name else self.live():
-            self.kill(each, signal.SIGSTOP)
+        """Suspend a process (SIGSTOP), or everything on the host but its init."""
+        self._signal_many(name, signal.SIGSTOP)
 
     def cont(self, name: str | None = None) -> None:
-        """Let a suspended process, or every process of the host, go on (SIGCONT)."""
-        for each in [name] if name else self.live():
-            self.kill(each, signal.SIGCONT)
+        """Let a suspended process, or everything on the host, go on (SIGCONT)."""
+        self._signal_many(name, signal.SIGCONT)
 
     def live(self) -> list[str]:
         """Names of the processes that run, suspended ones too."""
@@ -197,13 +198,29 @@ class Host:
         init = self.state().init
         if init is None or not alive(init):
             raise LabError(f"Host {self.name} has no power; `start {self.name}` boots it.")
-        values = {"PYTHONPATH": f"{TREE / 'build/collections'}:{TREE}"} | dict(env or {})
+        usual = {
+            "PYTHONPATH": f"{TREE / 'build/collections'}:{TREE}",
+            "PATH": f"{self.folder.parent / 'etc/bin'}:{os.environ.get('PATH', '/usr/sbin:/usr/bin:/sbin:/bin')}",
+        }
+        values = usual | dict(env or {})
         setting = ["env", f"--chdir={TREE}", *(f"{key}={value}" for key, value in values.items())]
         return ["nsenter", f"--target={init.pid}", "--mount", "--pid", "--uts", "--ipc", "--net", *setting, *argv]
 
     def inside(self) -> AbstractContextManager[None]:
         """Put the calling thread into the host's network: sockets made there stay there."""
         return network.inside(self.namespace)
+
+    def _signal_many(self, name: str | None, number: int) -> None:
+        init = self.state().init
+        if name is not None:
+            self.kill(name, number)
+        elif init is None or not alive(init):
+            raise LabError(f"Host {self.name} has no power; `start {self.name}` boots it.")
+        else:
+            # Twice, for what was born while the first round went on.
+            for pid in [*inner_pids(init).values(), *inner_pids(init).values()]:
+                if pid != init.pid and (running := identify(pid)):
+                    _signal(running, number)
 
     def _running(self, name: str) -> Running:
         state = self.state()
@@ -219,6 +236,22 @@ def end(running: Running | None) -> None:
     """SIGKILL that very process if it still runs, and wait until it is gone."""
     if running is not None:
         _signal(running, signal.SIGKILL)
+
+
+def inits(root: Path) -> list[tuple[str, Running]]:
+    """Every init of a host of a lab below `root`, on record or not, with the name of its lab."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            words = (
+                (entry / "cmdline").read_bytes().decode(errors="replace").split("\0") if entry.name.isdigit() else []
+            )
+        except OSError:
+            continue
+        ready = next((word for word in words if word.startswith(f"{root}/") and word.endswith("/etc/ready")), None)
+        if ready and str(_INIT) in words and (running := identify(int(entry.name))):
+            found.append((Path(ready).relative_to(root).parts[0], running))
+    return found
 
 
 def identify(pid: int, inner: int = 1) -> Running | None:

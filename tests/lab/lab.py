@@ -15,7 +15,7 @@ from pymysql.cursors import DictCursor
 
 from tests.lab import addresses, credentials, network, parts, services, template
 from tests.lab.errors import LabError
-from tests.lab.host import Host, end, identify
+from tests.lab.host import Host, end, identify, inits
 from tests.lab.state import StateFile
 
 ROOT = addresses.TREE / "build" / "lab"
@@ -33,8 +33,8 @@ class Lab:
         self.router = f"{self.prefix}net"
         self.state = StateFile(self.folder / "state.json")
         known = list(self.state.read().hosts)
-        self.addresses = addresses.chosen(only if only is not None else known or None)
-        self.hosts = {host: self._host(host) for host in self.addresses}
+        self._only = only
+        self._choose(only if only is not None else known or None)
 
     @property
     def etc(self) -> Path:
@@ -60,6 +60,7 @@ class Lab:
         if os.geteuid():
             raise LabError("The lab makes network namespaces; run it as root.")
         self.down()
+        self._choose(self._only)
         self._fetch_parts()
         try:
             self._power_up()
@@ -73,11 +74,14 @@ class Lab:
 
     def down(self, *, keep_folder: bool = False) -> None:
         """Remove every process, namespace and mount of this lab, and its folder; safe to repeat, or after a crash."""
-        state = self.state.read()
-        for record in state.hosts.values():
-            end(record.init)
-            end(record.wrapper)
+        records = self.state.read().hosts.values()
+        doomed = [record.init for record in records] + [record.wrapper for record in records]
+        doomed += [running for lab, running in inits(self.folder.parent) if lab == self.name]
         left = network.existing(self.prefix)
+        for namespace in left:
+            network.forget_connections(namespace)
+        with ThreadPoolExecutor(16) as pool:
+            list(pool.map(end, doomed))
         for namespace in left:
             # Only a crash in the middle of `up` leaves processes that are not on record; they are in our namespaces.
             for pid in network.processes(namespace):
@@ -134,8 +138,9 @@ class Lab:
             raise LabError(f"Lab {self.name} has no host {name}; it has {', '.join(self.hosts)}.")
         return self.hosts[name]
 
-    def _host(self, name: str) -> Host:
-        return Host(name, self.folder / name, self.prefix, self.state)
+    def _choose(self, only: list[str] | None) -> None:
+        self.addresses = addresses.chosen(only)
+        self.hosts = {name: Host(name, self.folder / name, self.prefix, self.state) for name in self.addresses}
 
     def _cut(self, pairs: set[tuple[str, str]]) -> None:
         with self.state.change() as state:
@@ -170,6 +175,8 @@ class Lab:
     def _start_services(self) -> None:
         key = credentials.write_update_keys(self.etc)
         nodes = [self.hosts[name] for name in addresses.databases(self.addresses)]
+        if nodes:
+            services.write_programs(self.etc / "bin")
         for node in nodes:
             services.start_mysqld(node)
         if "zk1" in self.hosts:
@@ -208,9 +215,10 @@ class Lab:
 
 
 def all_labs(root: Path = ROOT) -> list[Lab]:
-    """Every lab of this tree that has a folder or a namespace, however it was left."""
+    """Every lab of this tree that has a record, a process or a namespace, however it was left."""
     tail = re.escape(addresses.namespace_prefix("x").removeprefix("altair-x"))
     found = {entry.name for entry in root.iterdir() if entry.is_dir()} if root.is_dir() else set()
+    found |= {lab for lab, _ in inits(root)}
     for namespace in network.existing("altair-"):
         if match := re.match(rf"altair-([a-z0-9]+){tail}", namespace):
             found.add(match[1])

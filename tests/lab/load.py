@@ -51,8 +51,8 @@ class Writer:
         while not self.finished():
             if self._write(n):
                 n += 1
-                # A writer that was held up does not hurry to make up for it: the rate is a ceiling.
-                due = max(due + (1 / self.target.rate if self.target.rate else 0), time.monotonic() - 1)
+                # A writer that was held up makes up for 0.1 s of it and no more, so no burst follows an outage.
+                due = max(due + (1 / self.target.rate if self.target.rate else 0), time.monotonic() - 0.1)
                 time.sleep(max(0.0, due - time.monotonic()))
             else:
                 self.errors += 1
@@ -108,6 +108,12 @@ class Writer:
             with suppress(pymysql.MySQLError, OSError):
                 self.connection.close()
             self.connection = None
+
+
+def argv(out: Path, credentials: Path, stop_file: Path, *, rate: float = 300, writers: int = 4) -> list[str]:
+    """The command line for `host.start` or `host.run` on the client; `rate` is writes a second of all writers."""
+    files = ["--out", str(out), "--credentials", str(credentials), "--stop-file", str(stop_file)]
+    return [sys.executable, "-m", "tests.lab.load", *files, "--rate", str(rate), "--writers", str(writers)]
 
 
 def main(arguments: Sequence[str]) -> int:

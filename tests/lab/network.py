@@ -86,6 +86,21 @@ def add_host(router: str, namespace: str, host: str) -> None:
     )
 
 
+def unplug(router: str, namespace: str, host: str) -> None:
+    """Take a host's veth away, and its namespace with it, when every process in it is dead."""
+    ip("-n", router, "link", "del", f"v-{host}", check=False)
+    remove([namespace])
+
+
+def forget_connections(namespace: str) -> None:
+    """Before a host's processes are killed: connections they leave behind are soon given up.
+
+    The kernel would go on sending their last packet for minutes, and keep the whole namespace for that.
+    """
+    with inside(namespace):
+        Path("/proc/sys/net/ipv4/tcp_orphan_retries").write_text("1")
+
+
 def drop(router: str, pairs: Iterable[tuple[str, str]]) -> None:
     """Drop packets of directed pairs without an answer, those of established connections too."""
     _rules(router, "add", pairs)

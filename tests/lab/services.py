@@ -1,5 +1,6 @@
 """Configuration and command lines of what a lab's hosts run: ZooKeeper, named and mysqld."""
 
+import shlex
 import socket
 import time
 from collections.abc import Callable
@@ -16,6 +17,21 @@ from tests.lab.host import Host
 
 SOCKET = "/run/mysqld/mysqld.sock"
 _READY_SECONDS = 30
+
+
+def write_programs(folder: Path) -> None:
+    """Write `mysqld`, `mysql` and `mysqlbinlog`, which run the lab's MySQL; the folder is on every host's PATH."""
+    folder.mkdir(parents=True, exist_ok=True)
+    mysql = parts.mysql()
+    if mysql.unpacked is None:
+        return
+    for name, argv in (("mysqld", mysql.mysqld()), ("mysql", mysql.mysql()), ("mysqlbinlog", mysql.mysqlbinlog())):
+        # An option file must be named first, before the options that say where this MySQL was unpacked.
+        first = 'case "${1-}" in --defaults-*|--no-defaults) first=$1; shift;; *) first=;; esac\n'
+        loader, places = shlex.join(argv[:4]), shlex.join(argv[4:])
+        program = folder / name
+        program.write_text(f'#!/bin/sh\n{first}exec {loader} ${{first:+"$first"}} {places} "$@"\n')
+        program.chmod(0o755)
 
 
 def start_zookeeper(host: Host) -> None:

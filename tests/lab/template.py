@@ -60,7 +60,7 @@ def folder() -> Path:
     mysql = parts.mysql()
     recipe = hashlib.sha256((accounts() + SMALL).encode()).hexdigest()[:8]
     home = parts.cache_folder() / f"template-{mysql.version}-{recipe}"
-    with parts.only_one(home.with_suffix(".lock")):
+    with parts.only_one(home.parent / f"{home.name}.lock"):
         if not home.exists():
             parts.say(f"initialising a MySQL {mysql.version} data folder, once for this version")
             scratch = Path(tempfile.mkdtemp(prefix=".template-", dir=home.parent))

@@ -1,0 +1,116 @@
+# Copyright: the altair.mysql_ha maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Agents and monitors, over HTTPS with certificates on both sides, by aiohttp. Every question has a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from .._core.errors import InvalidInput, Unavailable
+from .._core.wire import Refusal
+from . import deps
+from .codec import decode, encode
+
+with deps.declare("aiohttp"):
+    import aiohttp
+
+Shape = TypeVar("Shape")
+Result = TypeVar("Result")
+
+ANSWER_BYTES_MAX = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TlsFiles:
+    """Paths of PEM files: the authority both sides trust, and this side's own certificate and key."""
+
+    ca: str
+    certificate: str
+    key: str
+
+
+def tls_context(files: TlsFiles, *, server: bool) -> ssl.SSLContext:
+    """TLS 1.3 with certificates required on both sides; InvalidInput names the file that cannot be used."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.verify_mode = ssl.CERT_REQUIRED
+    for path in (files.ca, files.certificate, files.key):
+        try:
+            with open(path, "rb"):
+                pass
+        except OSError as error:
+            raise InvalidInput(f"the TLS file {path} cannot be read: {error.strerror}") from None
+    try:
+        context.load_verify_locations(files.ca)
+        context.load_cert_chain(files.certificate, files.key)
+    except (ssl.SSLError, OSError) as error:
+        raise InvalidInput(
+            f"{files.ca}, {files.certificate} and {files.key} are not a usable TLS set: {error}"
+        ) from None
+    return context
+
+
+class Caller:
+    """A pool of HTTPS connections to agents and monitors. Use as ``async with Caller(files) as caller``."""
+
+    def __init__(self, files: TlsFiles) -> None:
+        deps.require("aiohttp", "pydantic")
+        self._context = tls_context(files, server=False)
+        self._session: Any = None
+
+    async def __aenter__(self) -> Caller:
+        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=self._context, limit=0))
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self._session.close()
+
+    async def get(self, url: str, shape: type[Shape], seconds: float) -> Shape:
+        return await self._ask("GET", url, None, shape, seconds)
+
+    async def post(self, url: str, question: object, shape: type[Shape], seconds: float) -> Shape:
+        return await self._ask("POST", url, encode(question), shape, seconds)
+
+    async def _ask(self, method: str, url: str, body: bytes | None, shape: type[Shape], seconds: float) -> Shape:
+        """Raise Unavailable when no usable answer came in time, with the neighbour's own sentence if it gave one."""
+        try:
+            async with self._session.request(
+                method,
+                url,
+                data=body,
+                headers={"Content-Type": "application/json"},
+                timeout=aiohttp.ClientTimeout(total=seconds),
+            ) as reply:
+                raw = await reply.content.read(ANSWER_BYTES_MAX)
+                status = reply.status
+        except TimeoutError:
+            raise Unavailable(f"{url} did not answer within {seconds:g} s") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise Unavailable(f"{url} cannot be reached: {error}") from None
+        if status != 200:
+            raise Unavailable(f"{url} refused ({status}): {_sentence(raw)}")
+        try:
+            return decode(shape, raw, url)
+        except InvalidInput as error:
+            raise Unavailable(str(error)) from None
+
+
+def _sentence(raw: bytes) -> str:
+    try:
+        return decode(Refusal, raw, "refusal").sentence
+    except InvalidInput:
+        return raw[:200].decode("utf-8", "replace")
+
+
+def run(work: Coroutine[Any, Any, Result]) -> Result:
+    """For modules, which are not asynchronous: one loop for one conversation."""
+    return asyncio.run(work)
+
+
+def base_url(address: str, port: int) -> str:
+    return f"https://[{address}]:{port}" if ":" in address else f"https://{address}:{port}"

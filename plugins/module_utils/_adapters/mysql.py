@@ -1,0 +1,254 @@
+# Copyright: the altair.mysql_ha maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""MySQL, by PyMySQL: one connection, each statement with a deadline, none of those that 8.4 removed."""
+
+from __future__ import annotations
+
+import configparser
+import ssl
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from .._core.errors import InvalidInput, Unavailable
+from .._core.observation import Channel, Reach, ServerState
+from . import deps
+
+with deps.declare("PyMySQL"):
+    import pymysql
+    import pymysql.cursors
+
+# MySQL Error Message Reference: the numbers with which a living server turns somebody away.
+_DUBIOUS_CODES = frozenset(
+    {1040, 1042, 1043, 1044, 1045, 1053, 1129, 1130, 1158, 1159, 1160, 1161, 1203, 1226, 1251, 2026}
+)
+_DUBIOUS_CODES |= frozenset({2049, 2054, 2059, 2061, 3118, 3159, 3955})
+# ... and those with which the connection broke: the other end went away.
+_LOST_CODES = frozenset({2002, 2003, 2006, 2013, 2055})
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How to get in. Timeouts are in seconds; ``read_timeout`` bounds every statement's answer.
+
+    Without ``ca_cert`` the connection is encrypted when the server offers it, but the server is not authenticated.
+    """
+
+    user: str = ""
+    password: str = ""
+    connect_timeout: float = 2.0
+    read_timeout: float = 5.0
+    ca_cert: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
+    check_hostname: bool = False
+
+
+class MysqlError(Unavailable):
+    """``reach`` says what the failure means for the server's being alive; ``code`` is MySQL's, 0 if there is none."""
+
+    def __init__(self, sentence: str, reach: Reach, code: int) -> None:
+        super().__init__(sentence)
+        self.reach = reach
+        self.code = code
+
+
+def read_option_file(path: str, base: Login | None = None) -> Login:
+    """User and password from the ``[client]`` group of a MySQL option file; raise InvalidInput that names it."""
+    parser = configparser.ConfigParser(interpolation=None, allow_no_value=True)
+    try:
+        parser.read_string(Path(path).read_text(encoding="utf-8"), source=path)
+    except OSError as error:
+        raise InvalidInput(f"the MySQL option file {path} cannot be read: {error.strerror}") from None
+    except (configparser.Error, UnicodeDecodeError):
+        raise InvalidInput(f"the MySQL option file {path} is not an option file; expected a [client] group") from None
+    if not parser.has_option("client", "user") or not parser.has_option("client", "password"):
+        raise InvalidInput(f"the MySQL option file {path} has no user and password in its [client] group")
+    user, password = (_unquoted(parser.get("client", name) or "") for name in ("user", "password"))
+    return replace(base or Login(), user=user, password=password)
+
+
+def _unquoted(value: str) -> str:
+    value = value.strip()
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
+
+
+@cache
+def _tls(login: Login) -> ssl.SSLContext:
+    """One context a login: building one reads the CA bundle, which costs more than the handshake."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = bool(login.ca_cert) and login.check_hostname
+    context.verify_mode = ssl.CERT_REQUIRED if login.ca_cert else ssl.CERT_NONE
+    if login.ca_cert:
+        context.load_verify_locations(login.ca_cert)
+    if login.client_cert:
+        context.load_cert_chain(login.client_cert, login.client_key)
+    return context
+
+
+def classify(error: Exception) -> tuple[Reach, int]:
+    """What a failed connection or statement says about the server's being alive, and MySQL's error number or 0."""
+    code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+    cause = getattr(error, "original_exception", None) or error.__cause__ or error.__context__ or error
+    if code in _DUBIOUS_CODES or isinstance(cause, ssl.SSLError):
+        return Reach.DUBIOUS, code
+    if isinstance(cause, TimeoutError) or "timed out" in str(error):
+        return Reach.TIMED_OUT, code
+    if isinstance(cause, (ConnectionError, FileNotFoundError)):
+        return Reach.REFUSED, code
+    if isinstance(cause, OSError):  # no route, network down: silence, not a refusal
+        return Reach.TIMED_OUT, code
+    if code in _LOST_CODES:
+        return Reach.REFUSED, code
+    return (Reach.DUBIOUS if code else Reach.UNKNOWN), code
+
+
+class Server:
+    """One open connection to one mysqld. ``address``: host:port, for sentences."""
+
+    def __init__(self, connection: Any, address: str) -> None:
+        self._connection = connection
+        self.address = address
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def query(self, statement: str, arguments: tuple[object, ...] = ()) -> list[dict[str, Any]]:
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute(statement, arguments or None)
+                return list(cursor.fetchall())
+        except (pymysql.err.MySQLError, OSError) as error:
+            reach, code = classify(error)
+            raise MysqlError(f"MySQL at {self.address} failed on '{statement}': {_text(error)}", reach, code) from error
+
+    def state(self) -> ServerState:
+        row = self.query(
+            "SELECT @@server_uuid AS server_uuid, @@version AS version, @@global.read_only AS read_only,"
+            " @@global.super_read_only AS super_read_only, @@global.gtid_executed AS gtid_executed"
+        )[0]
+        return ServerState(
+            server_uuid=row["server_uuid"],
+            version=row["version"],
+            read_only=bool(row["read_only"]),
+            super_read_only=bool(row["super_read_only"]),
+            gtid_executed=row["gtid_executed"].replace("\n", ""),
+            channels=tuple(_channel(each) for each in self.query("SHOW REPLICA STATUS")),
+        )
+
+    def set_super_read_only(self, on: bool) -> None:
+        """``on``: waits for commits under way, at most the read timeout. Off clears read_only too."""
+        self.query("SET GLOBAL super_read_only = ON" if on else "SET GLOBAL super_read_only = OFF")
+        if not on:
+            self.query("SET GLOBAL read_only = OFF")
+
+    def kill_client_sessions(self) -> int:
+        """Disconnect every client but this one and the server's own threads; return how many were killed."""
+        sessions = self.query(
+            "SELECT PROCESSLIST_ID AS id FROM performance_schema.threads"
+            " WHERE TYPE = 'FOREGROUND' AND PROCESSLIST_ID IS NOT NULL AND PROCESSLIST_ID <> CONNECTION_ID()"
+            " AND PROCESSLIST_COMMAND NOT IN ('Binlog Dump GTID', 'Binlog Dump', 'Daemon')"
+        )
+        killed = 0
+        for session in sessions:
+            try:
+                self.query(f"KILL CONNECTION {int(session['id'])}")
+            except MysqlError as error:
+                if error.code != 1094:  # unknown thread: it left by itself
+                    raise
+            else:
+                killed += 1
+        return killed
+
+    def stop_receivers(self) -> None:
+        self.query("STOP REPLICA IO_THREAD")
+
+    def start_appliers(self) -> None:
+        self.query("START REPLICA SQL_THREAD")
+
+    def wait_applied(self, gtids: str, seconds: float) -> bool:
+        """Until every transaction of ``gtids`` is executed here; False when ``seconds`` are over first."""
+        answer = self.query("SELECT WAIT_FOR_EXECUTED_GTID_SET(%s, %s) AS timed_out", (gtids, seconds))
+        return bool(answer[0]["timed_out"] == 0)
+
+    def forget_source(self) -> None:
+        """Stop replicating and forget every channel. Throws relay logs away: drain first."""
+        self.query("STOP REPLICA")
+        self.query("RESET REPLICA ALL")
+
+    def follow(self, channel: str, host: str, port: int) -> None:
+        """Point ``channel`` at another source and start it; its account, TLS and other options stay as they are."""
+        self.query("STOP REPLICA FOR CHANNEL %s", (channel,))
+        self.query(
+            "CHANGE REPLICATION SOURCE TO SOURCE_HOST = %s, SOURCE_PORT = %s, SOURCE_AUTO_POSITION = 1 FOR CHANNEL %s",
+            (host, port, channel),
+        )
+        self.query("START REPLICA FOR CHANNEL %s", (channel,))
+
+
+def _channel(row: dict[str, Any]) -> Channel:
+    lag = row["Seconds_Behind_Source"]
+    return Channel(
+        name=row["Channel_Name"],
+        source_host=row["Source_Host"],
+        source_port=int(row["Source_Port"]),
+        source_uuid=row["Source_UUID"],
+        receiver_running=row["Replica_IO_Running"] == "Yes",
+        applier_running=row["Replica_SQL_Running"] == "Yes",
+        gtid_retrieved=row["Retrieved_Gtid_Set"].replace("\n", ""),
+        lag_seconds=None if lag is None else float(lag),
+        error=row["Last_SQL_Error"] or row["Last_IO_Error"],
+    )
+
+
+def _text(error: Exception) -> str:
+    return str(error.args[1]) if len(error.args) > 1 else str(error)
+
+
+@contextmanager
+def connect(host: str, port: int, login: Login, unix_socket: str | None = None) -> Iterator[Server]:
+    """Open, hand out, close. Raises MysqlError, whose ``reach`` tells a dead server from one that turns us away."""
+    deps.require("PyMySQL")
+    address = unix_socket or f"{host}:{port}"
+    try:
+        connection = pymysql.connect(
+            host=host,
+            port=port,
+            unix_socket=unix_socket,
+            user=login.user,
+            password=login.password,
+            connect_timeout=login.connect_timeout,
+            read_timeout=login.read_timeout,
+            write_timeout=login.read_timeout,
+            ssl=None if unix_socket else _tls(login),
+            autocommit=True,
+            program_name="altair",
+            cursorclass=pymysql.cursors.DictCursor,
+        )
+    except (pymysql.err.MySQLError, OSError) as error:
+        reach, code = classify(error)
+        raise MysqlError(f"MySQL at {address} does not let us in: {_text(error)}", reach, code) from error
+    with closing(connection):
+        yield Server(connection, address)
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One look at a mysqld. ``server`` is there exactly when ``reach`` is REACHED."""
+
+    reach: Reach
+    detail: str
+    server: ServerState | None = None
+
+
+def probe(host: str, port: int, login: Login, unix_socket: str | None = None) -> Probe:
+    """Connect and read the state; never raises for what the server does."""
+    try:
+        with connect(host, port, login, unix_socket) as server:
+            return Probe(Reach.REACHED, "", server.state())
+    except MysqlError as error:
+        return Probe(error.reach, str(error))

@@ -1,0 +1,138 @@
+# Copyright: the altair.mysql_ha maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The authoritative name servers, by dnspython: a signed compare-and-set (RFC 2136, RFC 8945) and a direct question."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from .._core.errors import Conflict, InvalidInput, Unavailable
+from . import deps
+
+with deps.declare("dnspython"):
+    import dns.exception
+    import dns.flags
+    import dns.message
+    import dns.name
+    import dns.query
+    import dns.rcode
+    import dns.rdatatype
+    import dns.tsig
+    import dns.update
+
+_KEY = re.compile(
+    r'key\s+"?(?P<name>[^\s"{]+)"?\s*\{\s*algorithm\s+"?(?P<algorithm>[^\s";]+)"?\s*;\s*secret\s+"(?P<secret>[^"]+)"\s*;\s*\}\s*;'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TsigKey:
+    name: str
+    algorithm: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one server holds under a name: addresses, sorted, and the TTL in seconds (0 when there is no record)."""
+
+    server: str
+    addresses: tuple[str, ...]
+    ttl_seconds: int
+
+
+def read_key_file(path: str) -> TsigKey:
+    """A key in BIND's format (``tsig-keygen``); raise InvalidInput that names the file."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise InvalidInput(f"the TSIG key file {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        text = ""
+    matched = _KEY.search(text)
+    if not matched:
+        raise InvalidInput(f"the TSIG key file {path} holds no key; expected the form that tsig-keygen prints")
+    return TsigKey(matched["name"], matched["algorithm"], matched["secret"])
+
+
+def record_type(address: str) -> str:
+    return "AAAA" if ipaddress.ip_address(address).version == 6 else "A"
+
+
+def resolve(server: str, port: int, name: str, kind: str, seconds: float) -> Answer:
+    """Ask one authoritative server, no cache between; raise Unavailable when it does not answer for the zone."""
+    deps.require("dnspython")
+    query = dns.message.make_query(name, kind)
+    query.flags &= ~dns.flags.RD
+    try:
+        reply, _tcp = dns.query.udp_with_fallback(query, server, timeout=seconds, port=port)
+    except (dns.exception.DNSException, OSError) as error:
+        raise Unavailable(f"the name server {server} does not answer for {name}: {_text(error)}") from error
+    rcode = reply.rcode()
+    if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN) or not reply.flags & dns.flags.AA:
+        raise Unavailable(f"the name server {server} is not authoritative for {name} ({dns.rcode.to_text(rcode)})")
+    owner, rdtype = dns.name.from_text(name), dns.rdatatype.from_text(kind)
+    rrset = reply.get_rrset(reply.answer, owner, query.question[0].rdclass, rdtype)
+    if rrset is None:
+        return Answer(server, (), 0)
+    return Answer(server, tuple(sorted(rdata.to_text() for rdata in rrset)), rrset.ttl)
+
+
+def replace_address(
+    server: str,
+    port: int,
+    *,
+    zone: str,
+    name: str,
+    old: tuple[str, ...],
+    new: str,
+    ttl_seconds: int,
+    key: TsigKey,
+    seconds: float,
+) -> None:
+    """In one signed message: only if ``name`` still holds exactly ``old`` (empty: no such record), make it ``new``.
+
+    Raises Conflict when it holds something else, InvalidInput when the key is refused, Unavailable otherwise.
+    """
+    deps.require("dnspython")
+    kind = record_type(new)
+    owner = dns.name.from_text(name)
+    try:
+        keyring = {dns.name.from_text(key.name): dns.tsig.Key(key.name, key.secret, key.algorithm)}
+        update = dns.update.UpdateMessage(zone, keyring=keyring)
+        update.use_tsig(keyring, keyname=dns.name.from_text(key.name), algorithm=dns.name.from_text(key.algorithm))
+    except (dns.exception.DNSException, ValueError) as error:
+        raise InvalidInput(f"the TSIG key '{key.name}' is not usable: {_text(error)}") from None
+    if old:
+        update.present(owner, kind, *old)
+    else:
+        update.absent(owner, kind)
+    update.replace(owner, ttl_seconds, kind, new)
+    try:
+        reply = dns.query.tcp(update, server, timeout=seconds, port=port)
+    except dns.tsig.PeerError as error:
+        raise InvalidInput(f"the name server {server} refuses the TSIG key '{key.name}': {_text(error)}") from None
+    except (dns.exception.DNSException, OSError) as error:
+        raise Unavailable(f"the name server {server} does not take an update of {name}: {_text(error)}") from error
+    _check_reply(reply.rcode(), server, name, old, key)
+
+
+def _check_reply(rcode: int, server: str, name: str, old: tuple[str, ...], key: TsigKey) -> None:
+    if rcode == dns.rcode.NOERROR:
+        return
+    text = dns.rcode.to_text(dns.rcode.Rcode.make(rcode))
+    if rcode in (dns.rcode.NXRRSET, dns.rcode.YXRRSET):
+        raise Conflict(
+            f"{name} on {server} no longer holds {', '.join(old) or 'nothing'}; nothing was changed ({text})"
+        )
+    if rcode in (dns.rcode.NOTAUTH, dns.rcode.REFUSED):
+        raise InvalidInput(f"the name server {server} refuses the TSIG key '{key.name}' for {name} ({text})")
+    raise Unavailable(f"the name server {server} does not take an update of {name} ({text})")
+
+
+def _text(error: Exception) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,252 @@
+# Copyright: the altair.mysql_ha maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""ZooKeeper, by kazoo: typed znodes below one root, each change a compare-and-set."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from .._core.errors import Conflict, InvalidInput, NotFound, Unavailable
+from . import deps
+from .codec import decode, encode
+
+with deps.declare("kazoo"):
+    from kazoo.client import KazooClient, KazooState
+    from kazoo.exceptions import (
+        BadVersionError,
+        ConnectionClosedError,
+        ConnectionLoss,
+        KazooException,
+        NodeExistsError,
+        NoNodeError,
+        NotEmptyError,
+        OperationTimeoutError,
+        RolledBackError,
+        RuntimeInconsistency,
+        SessionExpiredError,
+    )
+    from kazoo.handlers.threading import KazooTimeoutError
+
+Shape = TypeVar("Shape")
+
+
+@dataclass(frozen=True, slots=True)
+class Versioned(Generic[Shape]):
+    """A znode's value and the version that a change must name."""
+
+    value: Shape
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    path: str
+    value: object
+    ephemeral: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    path: str
+    value: object
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    path: str
+    version: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Nothing changes; the transaction fails unless the znode is at this version."""
+
+    path: str
+    version: int
+
+
+Change = Create | Replace | Delete | Check
+
+
+class Store:
+    """One ZooKeeper session. Paths are relative to the root; every method may raise Unavailable."""
+
+    def __init__(self, client: Any, hosts: str, root: str) -> None:
+        self._client = client
+        self._hosts = hosts
+        self._root = "/" + root.strip("/")
+
+    def _full(self, path: str) -> str:
+        return f"{self._root}/{path}" if path else self._root
+
+    @contextmanager
+    def _translated(self, path: str) -> Iterator[None]:
+        try:
+            yield
+        except NoNodeError:
+            raise NotFound(f"ZooKeeper at {self._hosts} has no {self._full(path)}") from None
+        except (BadVersionError, NodeExistsError, NotEmptyError) as error:
+            raise Conflict(f"{self._full(path)} in ZooKeeper was changed by another first ({_kind(error)})") from None
+        except (
+            ConnectionLoss,
+            ConnectionClosedError,
+            SessionExpiredError,
+            OperationTimeoutError,
+            KazooTimeoutError,
+        ) as error:
+            raise Unavailable(f"ZooKeeper at {self._hosts} does not answer ({_kind(error)})") from None
+        except KazooException as error:
+            raise Unavailable(f"ZooKeeper at {self._hosts} refuses {self._full(path)} ({_kind(error)})") from None
+
+    def read(self, path: str, shape: type[Shape]) -> Versioned[Shape] | None:
+        """None when there is no such znode; InvalidInput when it holds garbage."""
+        with self._translated(path):
+            try:
+                raw, stat = self._client.get(self._full(path))
+            except NoNodeError:
+                return None
+        return Versioned(decode(shape, raw, self._full(path)), stat.version)
+
+    def require(self, path: str, shape: type[Shape]) -> Versioned[Shape]:
+        """As ``read``, but NotFound when there is no such znode."""
+        found = self.read(path, shape)
+        if found is None:
+            raise NotFound(f"ZooKeeper at {self._hosts} has no {self._full(path)}")
+        return found
+
+    def children(self, path: str) -> tuple[str, ...]:
+        """Names in order; none when there is no such znode."""
+        with self._translated(path):
+            try:
+                return tuple(sorted(self._client.get_children(self._full(path))))
+            except NoNodeError:
+                return ()
+
+    def ensure(self, path: str) -> None:
+        with self._translated(path):
+            self._client.ensure_path(self._full(path))
+
+    def create(self, path: str, value: object, *, ephemeral: bool = False) -> None:
+        """Conflict when it exists. Parents are made as needed."""
+        with self._translated(path):
+            self._client.create(self._full(path), encode(value), ephemeral=ephemeral, makepath=True)
+
+    def replace(self, path: str, value: object, version: int) -> int:
+        """Compare-and-set; returns the new version."""
+        with self._translated(path):
+            return int(self._client.set(self._full(path), encode(value), version).version)
+
+    def put(self, path: str, value: object) -> None:
+        """Create or overwrite, for znodes with one writer."""
+        with self._translated(path):
+            try:
+                self._client.set(self._full(path), encode(value))
+            except NoNodeError:
+                self._client.create(self._full(path), encode(value), makepath=True)
+
+    def delete(self, path: str, version: int = -1) -> None:
+        """Nothing happens when there is no such znode."""
+        with self._translated(path):
+            try:
+                self._client.delete(self._full(path), version)
+            except NoNodeError:
+                return
+
+    def delete_tree(self, path: str) -> None:
+        with self._translated(path):
+            self._client.delete(self._full(path), recursive=True)
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        """All or none, in one transaction; Conflict or NotFound names the first path that forbade it."""
+        transaction = self._client.transaction()
+        for change in changes:
+            full = self._full(change.path)
+            if isinstance(change, Create):
+                transaction.create(full, encode(change.value), ephemeral=change.ephemeral)
+            elif isinstance(change, Replace):
+                transaction.set_data(full, encode(change.value), change.version)
+            elif isinstance(change, Delete):
+                transaction.delete(full, change.version)
+            else:
+                transaction.check(full, change.version)
+        with self._translated(changes[0].path):
+            results = transaction.commit()
+        for change, result in zip(changes, results, strict=True):
+            if isinstance(result, Exception) and not isinstance(result, (RolledBackError, RuntimeInconsistency)):
+                with self._translated(change.path):
+                    raise result
+
+    def watch(self, path: str, notify: Callable[[], None]) -> None:
+        """Call ``notify`` (on the session's thread) now and whenever the znode appears, changes or goes."""
+
+        def changed(_raw: bytes | None, _stat: object) -> bool:
+            notify()
+            return True
+
+        self._client.DataWatch(self._full(path), changed)
+
+    def watch_children(self, path: str, notify: Callable[[tuple[str, ...]], None]) -> None:
+        """Call ``notify`` with the names now and at every change. The znode must exist."""
+
+        def changed(names: list[str]) -> bool:
+            notify(tuple(sorted(names)))
+            return True
+
+        with self._translated(path):
+            self._client.ChildrenWatch(self._full(path), changed)
+
+    def on_session(self, notify: Callable[[bool], None]) -> None:
+        """Call ``notify(True)`` when the session is (again) connected, ``notify(False)`` when it is not."""
+        self._client.add_listener(lambda state: notify(state == KazooState.CONNECTED))
+
+    @property
+    def connected(self) -> bool:
+        return bool(self._client.connected)
+
+    @property
+    def session(self) -> int:
+        """Names this session; changes when it was lost and another begun. 0 while there is none."""
+        identity = self._client.client_id
+        return int(identity[0]) if identity else 0
+
+    def owns(self, path: str) -> bool:
+        """Whether the ephemeral znode belongs to this very session."""
+        with self._translated(path):
+            stat = self._client.exists(self._full(path))
+        return stat is not None and stat.ephemeralOwner == self.session
+
+    def close(self) -> None:
+        self._client.stop()
+        self._client.close()
+
+
+def _kind(error: Exception) -> str:
+    return type(error).__name__
+
+
+@contextmanager
+def open_store(
+    hosts: str, root: str, *, session_seconds: float = 10.0, connect_seconds: float = 5.0
+) -> Iterator[Store]:
+    """A session for the block's length; Unavailable when nobody at ``hosts`` answers within ``connect_seconds``."""
+    deps.require("kazoo", "pydantic")
+    logging.getLogger("kazoo").setLevel(logging.ERROR)
+    if not root.strip("/"):
+        raise InvalidInput("the ZooKeeper root must be a path such as /altair")
+    client = KazooClient(hosts=hosts, timeout=session_seconds)
+    store = Store(client, hosts, root)
+    try:
+        client.start(timeout=connect_seconds)
+    except (KazooTimeoutError, OSError) as error:
+        client.close()
+        raise Unavailable(f"ZooKeeper at {hosts} does not answer within {connect_seconds:g} s") from error
+    try:
+        yield store
+    finally:
+        store.close()

@@ -1,0 +1,4 @@
+# Copyright: the altair.mysql_ha maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What decides. Standard library only: no clock, no socket, no randomness, no Ansible. Time and identity come in."""

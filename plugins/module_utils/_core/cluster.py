@@ -1,0 +1,109 @@
+# Copyright: the altair.mysql_ha maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a cluster is, as its operators registered it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from .errors import InvalidInput, NotFound
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?")
+
+
+def checked_name(value: str, what: str) -> str:
+    """A name that may stand in a znode's path and in a host name; raise InvalidInput otherwise."""
+    if not _NAME.fullmatch(value):
+        raise InvalidInput(f"{what} '{value}' is not usable: take lower-case letters, digits and inner hyphens")
+    return value
+
+
+def _check(holds: bool, sentence: str) -> None:
+    if not holds:
+        raise ValueError(sentence)
+
+
+class UnprovenFence(StrEnum):
+    """What to do when nothing proves that the old primary can take no write."""
+
+    PAUSE = "pause"
+    PROMOTE = "promote"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Node:
+    """One MySQL server and its agent. ``address`` is a host name or an IP address."""
+
+    name: str
+    address: str
+    port: int = 3306
+    agent_port: int = 8430
+    candidate: bool = True
+
+    def __post_init__(self) -> None:
+        _check(bool(_NAME.fullmatch(self.name)), f"node name '{self.name}' is not usable")
+        _check(bool(_HOST.fullmatch(self.address)), f"address '{self.address}' of node {self.name} is not usable")
+        for port in (self.port, self.agent_port):
+            _check(0 < port < 65536, f"port {port} of node {self.name} is not a TCP port")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dns:
+    """Where applications find the primary. The first of ``servers`` takes the update, all of them are checked."""
+
+    name: str
+    zone: str
+    servers: tuple[str, ...]
+    port: int = 53
+    ttl_seconds: int = 5
+
+    def __post_init__(self) -> None:
+        _check(self.name.endswith("." + self.zone), f"DNS name '{self.name}' does not lie in zone '{self.zone}'")
+        _check(bool(self.servers), f"DNS name '{self.name}' has no authoritative server to write to")
+        _check(0 <= self.ttl_seconds <= 3600, f"ttl_seconds {self.ttl_seconds} of '{self.name}' is not in 0-3600")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Policy:
+    """The choices a cluster's owners make beforehand. Times are in seconds."""
+
+    unproven_fence: UnprovenFence = UnprovenFence.PAUSE
+    catch_up_seconds_max: float = 600.0
+    cool_down_seconds: float = 600.0
+
+    def __post_init__(self) -> None:
+        _check(self.catch_up_seconds_max > 0, "catch_up_seconds_max must be above 0")
+        _check(self.cool_down_seconds >= 0, "cool_down_seconds must not be below 0")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClusterSpec:
+    """The registered description of one cluster. Who is primary *now* is not here but in ClusterState."""
+
+    cluster: str
+    nodes: tuple[Node, ...]
+    dns: Dns
+    policy: Policy = field(default_factory=Policy)
+
+    def __post_init__(self) -> None:
+        _check(bool(_NAME.fullmatch(self.cluster)), f"cluster name '{self.cluster}' is not usable")
+        names = [node.name for node in self.nodes]
+        _check(len(names) > 1, f"cluster {self.cluster} needs a primary and at least one replica")
+        _check(len(set(names)) == len(names), f"cluster {self.cluster} names a node twice")
+
+    def node(self, name: str) -> Node:
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise NotFound(f"cluster {self.cluster} has no node '{name}'; its nodes are {', '.join(self.names)}")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(node.name for node in self.nodes)
+
+    def others(self, *names: str) -> tuple[Node, ...]:
+        return tuple(node for node in self.nodes if node.name not in names)

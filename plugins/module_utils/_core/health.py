@@ -1,0 +1,100 @@
+# Copyright: the altair.mysql_ha maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A monitor's judgement of one node: what its last report and its silence mean, and whether to raise a suspicion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .observation import Observation, ProcessState, Reach
+
+MISSED_BEATS_MAX = 3.0  # three reports in a row missing: 30 s of silence at a beat of 10 s
+
+
+class Health(StrEnum):
+    HEALTHY = "healthy"
+    MYSQLD_EXITED = "mysqld_exited"
+    MYSQLD_HUNG = "mysqld_hung"
+    MYSQLD_DUBIOUS = "mysqld_dubious"
+    HOST_SILENT = "host_silent"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodeRecord:
+    """What a monitor knows of a node it watches. ``silence_beats``: time since the last report, in beats."""
+
+    last: Observation | None
+    silence_beats: float
+
+    @property
+    def process(self) -> ProcessState:
+        return self.last.process if self.last else ProcessState.UNKNOWN
+
+    @property
+    def reach(self) -> Reach:
+        return self.last.reach if self.last else Reach.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class HealthRule:
+    """One row: the first that matches names the node's health. ``suspicious``: worth an orchestrator's screening."""
+
+    health: Health
+    because: str
+    suspicious: bool
+    matches: Callable[[NodeRecord], bool]
+
+
+HEALTH_RULES: tuple[HealthRule, ...] = (
+    HealthRule(
+        Health.HOST_SILENT,
+        "three reports in a row are missing",
+        suspicious=True,
+        matches=lambda node: node.silence_beats >= MISSED_BEATS_MAX,
+    ),
+    HealthRule(
+        Health.UNKNOWN,
+        "no report has come yet",
+        suspicious=False,
+        matches=lambda node: node.last is None,
+    ),
+    HealthRule(
+        Health.MYSQLD_EXITED,
+        "its agent saw mysqld exit",
+        suspicious=True,
+        matches=lambda node: node.process is ProcessState.EXITED,
+    ),
+    HealthRule(
+        Health.MYSQLD_HUNG,
+        "mysqld runs, but does not answer its own agent",
+        suspicious=True,
+        matches=lambda node: node.reach.denies_life,
+    ),
+    HealthRule(
+        Health.MYSQLD_DUBIOUS,
+        "mysqld answers its agent and lets it not in",
+        suspicious=False,
+        matches=lambda node: node.reach is Reach.DUBIOUS,
+    ),
+    HealthRule(
+        Health.HEALTHY,
+        "mysqld runs and answers",
+        suspicious=False,
+        matches=lambda node: node.reach is Reach.REACHED,
+    ),
+    HealthRule(
+        Health.UNKNOWN,
+        "its agent has not probed mysqld yet",
+        suspicious=False,
+        matches=lambda _node: True,
+    ),
+)
+
+
+def judge_node(node: NodeRecord) -> HealthRule:
+    """The row that applies; the last row matches everything."""
+    return next(rule for rule in HEALTH_RULES if rule.matches(node))

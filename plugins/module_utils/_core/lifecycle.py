@@ -1,0 +1,52 @@
+# Copyright: the altair.mysql_ha maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The states of a job, and the only ways from one to another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .errors import Refused
+
+
+class JobState(StrEnum):
+    RUNNING = "running"
+    PAUSED = "paused"
+    DONE = "done"
+    FAILED = "failed"
+    ABORTED = "aborted"
+
+    @property
+    def ended(self) -> bool:
+        return self in (JobState.DONE, JobState.FAILED, JobState.ABORTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    source: JobState
+    target: JobState
+    because: str
+
+
+TRANSITIONS: tuple[Transition, ...] = (
+    Transition(JobState.RUNNING, JobState.DONE, "every step holds"),
+    Transition(JobState.RUNNING, JobState.PAUSED, "nothing proves that the old primary can take no write"),
+    Transition(JobState.RUNNING, JobState.FAILED, "a step failed and the job cannot go on by itself"),
+    Transition(JobState.RUNNING, JobState.RUNNING, "another orchestrator took over"),
+    Transition(JobState.PAUSED, JobState.RUNNING, "an operator resumed it"),
+    Transition(JobState.PAUSED, JobState.ABORTED, "an operator gave it up"),
+    Transition(JobState.FAILED, JobState.RUNNING, "an operator started it again"),
+)
+
+
+def check_transition(source: JobState, target: JobState) -> Transition:
+    """The transition, or Refused with the ones that are open."""
+    for transition in TRANSITIONS:
+        if (transition.source, transition.target) == (source, target):
+            return transition
+    open_ones = ", ".join(sorted({each.target.value for each in TRANSITIONS if each.source is source}))
+    raise Refused(
+        f"a {source.value} job cannot become {target.value}; from here it can become: {open_ones or 'nothing'}"
+    )

@@ -1,0 +1,96 @@
+# Copyright: the altair.mysql_ha maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a node says of itself (observation) and what another saw of it (sighting)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ProcessState(StrEnum):
+    """The mysqld process, by the word of the agent that runs beside it."""
+
+    RUNNING = "running"
+    EXITED = "exited"  # the agent saw the exit, or finds no such process: proof, not opinion
+    UNKNOWN = "unknown"
+
+
+class Reach(StrEnum):
+    """The answer to "can you connect to it?"."""
+
+    REACHED = "reached"
+    DUBIOUS = "dubious"  # it answered and would not let us in: too many connections, login, TLS
+    REFUSED = "refused"  # nothing listens there
+    TIMED_OUT = "timed_out"
+    UNKNOWN = "unknown"  # not asked, or the one asked did not answer
+
+    @property
+    def shows_life(self) -> bool:
+        """A server that says no is a server that lives."""
+        return self in (Reach.REACHED, Reach.DUBIOUS)
+
+    @property
+    def denies_life(self) -> bool:
+        """The observer tried and failed. UNKNOWN denies nothing."""
+        return self in (Reach.REFUSED, Reach.TIMED_OUT)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Channel:
+    """One replication channel of a replica. ``lag_seconds`` is None when the server cannot tell."""
+
+    name: str
+    source_host: str
+    source_port: int
+    source_uuid: str
+    receiver_running: bool
+    applier_running: bool
+    gtid_retrieved: str
+    lag_seconds: float | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServerState:
+    """What one connection to a mysqld tells. GTID sets are in MySQL's text form."""
+
+    server_uuid: str
+    version: str
+    read_only: bool
+    super_read_only: bool
+    gtid_executed: str
+    channels: tuple[Channel, ...] = ()
+
+    @property
+    def writable(self) -> bool:
+        return not self.read_only
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Observation:
+    """One agent's report on its own node.
+
+    ``incarnation`` names the agent's start, ``sequence`` counts its reports since then. ``server`` is the last state
+    that could be read; ``reach`` says whether that was just now (REACHED) or why not.
+    """
+
+    cluster: str
+    node: str
+    incarnation: int
+    sequence: int
+    process: ProcessState
+    reach: Reach
+    detail: str = ""
+    server: ServerState | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sighting:
+    """What ``observer`` saw when it tried to connect to ``target``'s mysqld."""
+
+    observer: str
+    target: str
+    reach: Reach
+    detail: str = ""

@@ -1,0 +1,47 @@
+# Copyright: the altair.mysql_ha maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The steps of a failover, in order. A step is a module of the collection and bears its name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """``name``: the module. ``stage``: what a timeline calls it once done. ``does``: one sentence for the record."""
+
+    name: str
+    stage: str
+    does: str
+
+
+FAILOVER: tuple[Step, ...] = (
+    Step("pause_monitoring", "paused", "stop raising suspicions of the failed node while the job runs"),
+    Step("fence", "fenced", "make sure that the old primary can take no write, and prove it"),
+    Step("catch_up", "caught_up", "let every replica apply all it has received"),
+    Step("choose_candidate", "chosen", "pick the replica to promote, and say why not the others"),
+    Step("promote", "promoted", "make the candidate a writable primary"),
+    Step("switch_dns", "dns_moved", "point the cluster's name at the new primary, on every authoritative server"),
+    Step("repoint", "repointed", "let the other replicas follow the new primary"),
+)
+
+
+def step_named(name: str) -> Step:
+    return next(step for step in FAILOVER if step.name == name)
+
+
+def steps_left(done: Collection[str]) -> tuple[Step, ...]:
+    """What a successor has to go through: from the first step on whose result is not on record."""
+    for index, step in enumerate(FAILOVER):
+        if step.name not in done:
+            return FAILOVER[index:]
+    return ()
+
+
+def steps_missing_before(name: str, done: Collection[str]) -> tuple[str, ...]:
+    """The steps that must be on record before ``name`` may act and are not."""
+    names = [step.name for step in FAILOVER]
+    return tuple(earlier for earlier in names[: names.index(name)] if earlier not in done)

@@ -1,0 +1,55 @@
+# Copyright: the altair.mysql_ha maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything that was seen of a suspected primary, frozen together, before anything is concluded from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .health import Health
+from .observation import ProcessState, Reach, Sighting
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Snapshot:
+    """One screening's answers.
+
+    ``suspected``: what the monitor that watches the primary made of its reports. ``agent``: the word of the primary's
+    own agent, asked now (UNKNOWN: it did not answer). ``host``: could the host be reached at all (None: cannot tell).
+    ``orchestrator``: our own connect. ``replicas``: one sighting for each replica, UNKNOWN where its agent
+    did not answer. ``read_only``: what the orchestrator read when it got in (None: it did not).
+    """
+
+    cluster: str
+    primary: str
+    suspected: Health
+    agent: ProcessState
+    host: bool | None
+    orchestrator: Reach
+    read_only: bool | None
+    replicas: tuple[Sighting, ...]
+
+    @property
+    def replicas_reaching_primary(self) -> tuple[str, ...]:
+        return tuple(seen.observer for seen in self.replicas if seen.reach.shows_life)
+
+    @property
+    def replicas_denying_primary(self) -> tuple[str, ...]:
+        return tuple(seen.observer for seen in self.replicas if seen.reach.denies_life)
+
+    @property
+    def replicas_silent(self) -> tuple[str, ...]:
+        return tuple(seen.observer for seen in self.replicas if seen.reach is Reach.UNKNOWN)
+
+    @property
+    def exit_was_suspected(self) -> bool:
+        """A monitor was told of an exit, whatever runs there now."""
+        return self.suspected is Health.MYSQLD_EXITED
+
+    @property
+    def exit_was_seen(self) -> bool:
+        """The agent's word, given now or, where it no longer answers, in its last report."""
+        if self.agent is ProcessState.UNKNOWN:
+            return self.suspected is Health.MYSQLD_EXITED
+        return self.agent is ProcessState.EXITED

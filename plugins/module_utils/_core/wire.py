@@ -1,0 +1,56 @@
+# Copyright: the altair.mysql_ha maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What agents, monitors and orchestrators say to each other over HTTPS: the paths and the shapes (JSON)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .observation import ProcessState
+
+OBSERVATION_PATH = "/v1/observation"  # GET agent → Observation, probed now
+SIGHTING_PATH = "/v1/sighting"  # POST agent: SightingRequest → Sighting
+STOP_PATH = "/v1/stop"  # POST agent: StopRequest → StopAnswer
+REPORT_PATH = "/v1/report"  # POST monitor: Observation → Acknowledgement
+RELAY_PATH = "/v1/relay"  # POST monitor, by another monitor: Observation → Acknowledgement
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SightingRequest:
+    """ "Can *you* connect to the mysqld of ``target``?" """
+
+    target: str
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StopRequest:
+    """An order to kill this node's mysqld, given by ``job`` under ``epoch``."""
+
+    cluster: str
+    node: str
+    job: str
+    epoch: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StopAnswer:
+    process: ProcessState
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Acknowledgement:
+    """``watcher``: the monitor that judges the node and has the report; ``watcher_url``: where to send the next."""
+
+    watcher: str
+    watcher_url: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """Why a request was not served: one sentence."""
+
+    sentence: str

@@ -1,0 +1,190 @@
+# Copyright: the altair.mysql_ha maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every znode: its path and the shape of what it holds. All data is JSON; paths hang below the configured root.
+
+``*_at`` is wall-clock time, in seconds since 1970, written for people; nothing is decided by it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .health import Health
+from .lifecycle import JobState
+from .observation import Observation, ProcessState, Reach, Sighting
+from .verdict import Verdict
+
+CLUSTERS = "clusters"
+MONITORS = "monitors"
+ORCHESTRATORS = "orchestrators"
+HEALTH = "health"
+
+Evidence = dict[str, str | int | float | bool | list[str] | dict[str, str] | None]
+
+
+def cluster_path(cluster: str) -> str:
+    """ClusterSpec."""
+    return f"{CLUSTERS}/{cluster}"
+
+
+def state_path(cluster: str) -> str:
+    """ClusterState: the epoch's one home."""
+    return f"{CLUSTERS}/{cluster}/state"
+
+
+def lock_path(cluster: str) -> str:
+    """LockHolder, ephemeral: who may act on the cluster."""
+    return f"{CLUSTERS}/{cluster}/lock"
+
+
+def suspicion_path(cluster: str) -> str:
+    """Suspicion: raised by a monitor, ended by an orchestrator."""
+    return f"{CLUSTERS}/{cluster}/suspicion"
+
+
+def screening_path(cluster: str) -> str:
+    """Screening: the last one, whatever came of it."""
+    return f"{CLUSTERS}/{cluster}/screening"
+
+
+def job_path(cluster: str) -> str:
+    """Job: the one under way, or the last that ended."""
+    return f"{CLUSTERS}/{cluster}/job"
+
+
+def history_path(cluster: str, job: str) -> str:
+    """Job, ended."""
+    return f"{CLUSTERS}/{cluster}/history/{job}"
+
+
+def pause_path(cluster: str) -> str:
+    """MonitoringPause."""
+    return f"{CLUSTERS}/{cluster}/pause"
+
+
+def monitor_path(monitor: str) -> str:
+    """MonitorPresence, ephemeral."""
+    return f"{MONITORS}/{monitor}"
+
+
+def orchestrator_path(orchestrator: str) -> str:
+    """OrchestratorPresence, ephemeral."""
+    return f"{ORCHESTRATORS}/{orchestrator}"
+
+
+def health_path(cluster: str, node: str) -> str:
+    """NodeHealth."""
+    return f"{HEALTH}/{cluster}/{node}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClusterState:
+    """Who is primary, and under which epoch. Changed only by compare-and-set."""
+
+    epoch: int
+    primary: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LockHolder:
+    owner: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MonitorPresence:
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrchestratorPresence:
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodeHealth:
+    """A node's health as its monitor judged it, written when it changes."""
+
+    node: str
+    health: Health
+    because: str
+    monitor: str
+    changed_at: float
+    observation: Observation | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Suspicion:
+    """``epoch``: the one under which ``primary`` was primary; a suspicion of an older epoch is void."""
+
+    cluster: str
+    primary: str
+    epoch: int
+    health: Health
+    because: str
+    monitor: str
+    raised_at: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Screening:
+    """What was seen, what was concluded and why nothing was done, if so."""
+
+    cluster: str
+    primary: str
+    verdict: Verdict
+    because: str
+    actionable: bool
+    blockers: tuple[str, ...]
+    suspected: Health
+    agent: ProcessState
+    host: bool | None
+    orchestrator: Reach
+    read_only: bool | None
+    replicas: tuple[Sighting, ...]
+    suspected_at: float | None
+    screened_by: str
+    screened_at: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MonitoringPause:
+    """Suspicions of ``nodes`` are not raised until the job that paused them has ended."""
+
+    job: str
+    nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepRecord:
+    """What a step did, in one sentence, with its evidence. ``seconds``: how long it took."""
+
+    step: str
+    epoch: int
+    changed: bool
+    sentence: str
+    evidence: Evidence
+    finished_at: float
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """One failover, from the plan (written before the act) to its end."""
+
+    id: str
+    cluster: str
+    epoch: int
+    owner: str
+    state: JobState
+    because: str
+    old_primary: str
+    plan: tuple[str, ...]
+    opened_at: float
+    ended_at: float | None = None
+    candidate: str | None = None
+    steps: tuple[StepRecord, ...] = field(default_factory=tuple)
+
+    @property
+    def steps_done(self) -> tuple[str, ...]:
+        return tuple(record.step for record in self.steps)

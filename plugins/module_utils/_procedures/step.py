@@ -1,0 +1,107 @@
+# Copyright: the altair.mysql_ha maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every step does around its act: check the epoch and the steps before it, act, prove, put it on record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from .._adapters.agent import TlsFiles
+from .._adapters.mysql import Login
+from .._adapters.zookeeper import Store, open_store
+from .._core.cluster import ClusterSpec, Node
+from .._core.errors import Refused
+from .._core.plan import steps_missing_before
+from .._core.znodes import Evidence, Job, StepRecord
+from .jobs import append_step, current_job, read_record
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Keeper:
+    """Where ZooKeeper is. ``connect_seconds`` bounds the wait for it."""
+
+    hosts: str
+    root: str
+    connect_seconds: float = 5.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Neighbours:
+    """How a step reaches the servers, the agents and the name servers; None where it was given no way."""
+
+    login: Login
+    agents: TlsFiles | None = None
+    tsig_key_file: str | None = None
+    answer_seconds: float = 5.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scene:
+    """What a step acts on. ``check``: say what would be done, and change nothing."""
+
+    store: Store
+    spec: ClusterSpec
+    job: Job
+    neighbours: Neighbours
+    check: bool
+
+    @property
+    def old_primary(self) -> Node:
+        return self.spec.node(self.job.old_primary)
+
+    @property
+    def replicas(self) -> tuple[Node, ...]:
+        return self.spec.others(self.job.old_primary)
+
+    @property
+    def candidate(self) -> Node:
+        if self.job.candidate is None:
+            raise Refused(f"job {self.job.id} has no candidate yet; run choose_candidate first")
+        return self.spec.node(self.job.candidate)
+
+    def evidence_of(self, step: str) -> Evidence:
+        return next((record.evidence for record in self.job.steps if record.step == step), {})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What a step did, in one sentence, with its evidence, and what of the record changes by it."""
+
+    changed: bool
+    sentence: str
+    evidence: Evidence = field(default_factory=dict)
+    candidate: str | None = None
+    new_primary: str | None = None
+
+
+Act = Callable[[Scene], Outcome]
+
+
+def run_step(
+    name: str, act: Act, *, cluster: str, epoch: int, keeper: Keeper, neighbours: Neighbours, check: bool
+) -> StepRecord:
+    """Carry out one step of the running job of ``epoch`` and put it on record; an error leaves no record of it."""
+    started = time.monotonic()
+    with open_store(keeper.hosts, keeper.root, connect_seconds=keeper.connect_seconds) as store:
+        record = read_record(store, cluster)
+        job = current_job(record, epoch)
+        missing = steps_missing_before(name, job.steps_done)
+        if missing and not check:
+            raise Refused(f"step {name} of job {job.id} comes after {', '.join(missing)}; run that first")
+        scene = Scene(store=store, spec=record.spec, job=job, neighbours=neighbours, check=check)
+        outcome = act(scene)
+        done = StepRecord(
+            step=name,
+            epoch=epoch,
+            changed=outcome.changed,
+            sentence=outcome.sentence,
+            evidence=outcome.evidence,
+            finished_at=time.time(),
+            seconds=round(time.monotonic() - started, 4),
+        )
+        if not check:
+            append_step(store, record, done, candidate=outcome.candidate, new_primary=outcome.new_primary)
+    return done

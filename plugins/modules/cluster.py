@@ -1,0 +1,238 @@
+#!/usr/bin/python
+# Copyright: the altair.mysql_ha maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Registers clusters."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cluster
+short_description: Register a cluster, or change its description
+description:
+  - Puts a cluster's nodes, its DNS name and its policies on record, where monitors and orchestrators find them at once.
+  - O(primary) is taken at the first registration only. Later it is the jobs that say who is primary.
+version_added: 0.1.0
+author: The altair.mysql_ha maintainers
+options:
+  state:
+    description: Whether the cluster is registered. V(absent) is refused while a job of it has not ended.
+    type: str
+    choices: [present, absent]
+    default: present
+  primary:
+    description: The node that is primary when the cluster is registered.
+    type: str
+  nodes:
+    description: The servers of the cluster.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: Short name, also the common name of its agent's certificate.
+        type: str
+        required: true
+      address:
+        description: IP address or host name of the server. Where a DNS name is switched it must be an IP address.
+        type: str
+        required: true
+      port:
+        description: Port of mysqld.
+        type: int
+        default: 3306
+      agent_port:
+        description: Port of the agent.
+        type: int
+        default: 8430
+      candidate:
+        description: Whether the node may ever be promoted.
+        type: bool
+        default: true
+  dns:
+    description: The name that leads applications to the primary.
+    type: dict
+    suboptions:
+      name:
+        description: Fully qualified, without a final dot.
+        type: str
+        required: true
+      zone:
+        description: The zone that holds it.
+        type: str
+        required: true
+      servers:
+        description: IP addresses of the zone's authoritative servers; the first takes the updates.
+        type: list
+        elements: str
+        required: true
+      port:
+        description: Their port.
+        type: int
+        default: 53
+      ttl_seconds:
+        description: Time to live of the record.
+        type: int
+        default: 5
+  policy:
+    description: What the cluster's owners decided beforehand.
+    type: dict
+    default: {}
+    suboptions:
+      unproven_fence:
+        description: What to do when nothing proves that the old primary can take no write.
+        type: str
+        choices: [pause, promote]
+        default: pause
+      catch_up_seconds_max:
+        description: How long a replica may take to apply what it has received before it is no candidate.
+        type: float
+        default: 600.0
+      cool_down_seconds:
+        description: How long after a job ended no other is started without a person's word.
+        type: float
+        default: 600.0
+attributes:
+  check_mode:
+    description: Says whether anything would change.
+    support: full
+  diff_mode:
+    description: Shows the description before and after.
+    support: full
+extends_documentation_fragment:
+  - altair.mysql_ha.zookeeper
+"""
+
+EXAMPLES = r"""
+- name: Register a cluster
+  altair.mysql_ha.cluster:
+    zookeeper_hosts: zk1.example.com:2181
+    cluster: orders
+    primary: db1
+    nodes:
+      - {name: db1, address: 192.0.2.11}
+      - {name: db2, address: 192.0.2.12}
+      - {name: db3, address: 192.0.2.13}
+    dns:
+      name: orders-db-primary.example.com
+      zone: example.com
+      servers: [192.0.2.53]
+"""
+
+RETURN = r"""
+msg:
+  description: What was done, in one sentence.
+  returned: always
+  type: str
+spec:
+  description: The description as it is on record now.
+  returned: when O(state=present)
+  type: dict
+"""
+
+from typing import Any
+
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.codec import decode_plain, plain
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Create, Store, open_store
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster import ClusterSpec
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput, Refused
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import (
+    CLUSTERS,
+    ClusterState,
+    Job,
+    cluster_path,
+    job_path,
+    state_path,
+)
+from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
+    CLUSTER_SPEC,
+    ZOOKEEPER_SPEC,
+    Parameters,
+    Result,
+    keeper,
+    main,
+)
+
+NODE_OPTIONS: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "address": {"type": "str", "required": True},
+    "port": {"type": "int", "default": 3306},
+    "agent_port": {"type": "int", "default": 8430},
+    "candidate": {"type": "bool", "default": True},
+}
+DNS_OPTIONS: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "zone": {"type": "str", "required": True},
+    "servers": {"type": "list", "elements": "str", "required": True},
+    "port": {"type": "int", "default": 53},
+    "ttl_seconds": {"type": "int", "default": 5},
+}
+POLICY_OPTIONS: dict[str, Any] = {
+    "unproven_fence": {"type": "str", "choices": ["pause", "promote"], "default": "pause"},
+    "catch_up_seconds_max": {"type": "float", "default": 600.0},
+    "cool_down_seconds": {"type": "float", "default": 600.0},
+}
+ARGUMENT_SPEC: dict[str, Any] = {
+    **CLUSTER_SPEC,
+    **ZOOKEEPER_SPEC,
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "primary": {"type": "str"},
+    "nodes": {"type": "list", "elements": "dict", "options": NODE_OPTIONS},
+    "dns": {"type": "dict", "options": DNS_OPTIONS},
+    "policy": {"type": "dict", "default": {}, "options": POLICY_OPTIONS},
+}
+
+
+def wanted_spec(parameters: Parameters) -> ClusterSpec:
+    cluster = parameters["cluster"]
+    for option in ("nodes", "dns"):
+        if not parameters[option]:
+            raise InvalidInput(f"cluster {cluster} cannot be registered without '{option}'")
+    given = {"cluster": cluster, "nodes": parameters["nodes"], "dns": parameters["dns"], "policy": parameters["policy"]}
+    return decode_plain(ClusterSpec, given, f"cluster {cluster}")
+
+
+def register(store: Store, wanted: ClusterSpec, primary: str | None, check: bool) -> Result:
+    path = cluster_path(wanted.cluster)
+    found = store.read(path, ClusterSpec)
+    diff = {"before": plain(found.value) if found else "", "after": plain(wanted)}
+    result: Result = {"changed": False, "spec": plain(wanted), "diff": diff}
+    if found is None:
+        if not primary:
+            raise InvalidInput(f"cluster {wanted.cluster} is not registered yet; say with 'primary' which node it is")
+        wanted.node(primary)
+        if not check:
+            store.ensure(CLUSTERS)
+            store.commit(
+                [Create(path, wanted), Create(state_path(wanted.cluster), ClusterState(epoch=1, primary=primary))]
+            )
+        return {**result, "changed": True, "msg": f"cluster {wanted.cluster} is registered, {primary} is its primary"}
+    if found.value == wanted:
+        return {**result, "msg": f"cluster {wanted.cluster} is registered like this already"}
+    if not check:
+        store.replace(path, wanted, found.version)
+    return {**result, "changed": True, "msg": f"the description of cluster {wanted.cluster} is changed"}
+
+
+def deregister(store: Store, cluster: str, check: bool) -> Result:
+    if store.read(cluster_path(cluster), ClusterSpec) is None:
+        return {"changed": False, "msg": f"cluster {cluster} is not registered"}
+    job = store.read(job_path(cluster), Job)
+    if job is not None and not job.value.state.ended:
+        raise Refused(f"cluster {cluster} stays registered: its job {job.value.id} has not ended")
+    if not check:
+        store.delete_tree(cluster_path(cluster))
+    return {"changed": True, "msg": f"cluster {cluster} is no longer registered"}
+
+
+def run(parameters: Parameters, check: bool) -> Result:
+    wanted = wanted_spec(parameters) if parameters["state"] == "present" else None
+    place = keeper(parameters)
+    with open_store(place.hosts, place.root, connect_seconds=place.connect_seconds) as store:
+        if wanted is None:
+            return deregister(store, parameters["cluster"], check)
+        return register(store, wanted, parameters["primary"], check)
+
+
+if __name__ == "__main__":
+    main(ARGUMENT_SPEC, run)

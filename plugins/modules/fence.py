@@ -1,0 +1,208 @@
+#!/usr/bin/python
+# Copyright: the altair.mysql_ha maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Second step of a failover."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: fence
+short_description: Make sure that the old primary can take no write, and prove it
+description:
+  - Asks the old primary's agent whether mysqld has exited and, at once, tries to make the server super_read_only and to
+    disconnect its clients. When it runs and cannot be made read-only, its agent is ordered to kill it.
+  - What counts as proof is recorded as evidence. Without proof the job pauses, or goes on if the cluster's policy
+    C(unproven_fence) is V(promote).
+version_added: 0.1.0
+author: The altair.mysql_ha maintainers
+options:
+  operator_vouches:
+    description:
+      - An operator's word that the old primary can take no write, for example because its host was switched off.
+      - Counts as proof. Being wrong about it means two primaries.
+    type: bool
+    default: false
+extends_documentation_fragment:
+  - altair.mysql_ha.zookeeper
+  - altair.mysql_ha.mysql
+  - altair.mysql_ha.agents
+  - altair.mysql_ha.step
+"""
+
+EXAMPLES = r"""
+- name: Fence the old primary
+  altair.mysql_ha.fence:
+    zookeeper_hosts: zk1.example.com:2181
+    cluster: orders
+    epoch: 42
+    config_file: /etc/altair/mysql.cnf
+    agent_ca: /etc/altair/tls/ca.pem
+    agent_cert: /etc/altair/tls/host.pem
+    agent_key: /etc/altair/tls/host.key
+"""
+
+RETURN = r"""
+msg:
+  description: What the step did, in one sentence.
+  returned: always
+  type: str
+evidence:
+  description: Each attempt by its rung, with its proof or what stood in its way.
+  returned: success
+  type: dict
+  sample:
+    decision: proceed
+    agent_word: "db1 is fenced: its agent saw mysqld exit, and a node boots super_read_only"
+seconds:
+  description: How long the step took.
+  returned: success
+  type: float
+"""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import Caller, base_url
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import run as ask
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql import MysqlError, connect
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput, Paused, Unavailable
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.fencing import (
+    Attempt,
+    FenceDecision,
+    Rung,
+    decide,
+)
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.lifecycle import JobState
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import Observation, ProcessState
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.wire import (
+    OBSERVATION_PATH,
+    STOP_PATH,
+    StopAnswer,
+    StopRequest,
+)
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import Evidence
+from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
+    AGENT_SPEC,
+    MYSQL_SPEC,
+    STEP_SPEC,
+    Parameters,
+    Result,
+    main,
+    step_work,
+)
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import end_job, read_record
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import Outcome, Scene
+
+ARGUMENT_SPEC = {
+    **STEP_SPEC,
+    **MYSQL_SPEC,
+    **AGENT_SPEC,
+    "operator_vouches": {"type": "bool", "default": False},
+}
+
+
+async def _observe(scene: Scene) -> Observation:
+    node, neighbours = scene.old_primary, scene.neighbours
+    if neighbours.agents is None:
+        raise InvalidInput("fence needs agent_ca, agent_cert and agent_key")
+    async with Caller(neighbours.agents) as caller:
+        url = base_url(node.address, node.agent_port) + OBSERVATION_PATH
+        return await caller.get(url, Observation, neighbours.answer_seconds)
+
+
+async def _order_stop(scene: Scene) -> StopAnswer:
+    node, neighbours = scene.old_primary, scene.neighbours
+    if neighbours.agents is None:
+        raise InvalidInput("fence needs agent_ca, agent_cert and agent_key")
+    order = StopRequest(cluster=scene.spec.cluster, node=node.name, job=scene.job.id, epoch=scene.job.epoch)
+    async with Caller(neighbours.agents) as caller:
+        url = base_url(node.address, node.agent_port) + STOP_PATH
+        return await caller.post(url, order, StopAnswer, neighbours.answer_seconds)
+
+
+def by_agents_word(scene: Scene) -> tuple[Attempt, bool]:
+    """The attempt, and whether there is an agent that could be given an order."""
+    name = scene.old_primary.name
+    try:
+        word = ask(_observe(scene))
+    except Unavailable as error:
+        return Attempt(rung=Rung.AGENT_WORD, node=name, proven=False, detail=str(error)), False
+    detail = f"its agent says mysqld is {word.process.value}"
+    return Attempt(rung=Rung.AGENT_WORD, node=name, proven=word.process is ProcessState.EXITED, detail=detail), True
+
+
+def by_read_only(scene: Scene) -> Attempt:
+    """Read-only first, then the sessions: a session killed first could come back and write."""
+    node = scene.old_primary
+    try:
+        with connect(node.address, node.port, scene.neighbours.login) as server:
+            if not scene.check:
+                server.set_super_read_only(True)
+                killed = server.kill_client_sessions()
+            proven = server.state().super_read_only
+    except MysqlError as error:
+        return Attempt(rung=Rung.READ_ONLY, node=node.name, proven=False, detail=str(error))
+    detail = "" if scene.check else f"{killed} sessions killed"
+    return Attempt(rung=Rung.READ_ONLY, node=node.name, proven=proven, detail=detail)
+
+
+def by_agent_stop(scene: Scene) -> Attempt:
+    node = scene.old_primary
+    if scene.check:
+        return Attempt(rung=Rung.AGENT_STOP, node=node.name, proven=False, detail="not ordered in check mode")
+    try:
+        answer = ask(_order_stop(scene))
+    except Unavailable as error:
+        return Attempt(rung=Rung.AGENT_STOP, node=node.name, proven=False, detail=str(error))
+    return Attempt(
+        rung=Rung.AGENT_STOP,
+        node=node.name,
+        proven=answer.process is ProcessState.EXITED,
+        detail=f"after the kill mysqld is {answer.process.value}, {answer.detail}",
+    )
+
+
+def attempts_on(scene: Scene) -> list[Attempt]:
+    """The word of the agent and the SQL way at once; the kill only when neither proves it."""
+    with ThreadPoolExecutor(2) as pool:
+        word, read_only = pool.submit(by_agents_word, scene), pool.submit(by_read_only, scene)
+        (said, agent_answers), tried = word.result(), read_only.result()
+    attempts = [said, tried]
+    if agent_answers and not any(attempt.proven for attempt in attempts):
+        attempts.append(by_agent_stop(scene))
+    return attempts
+
+
+def _pause(scene: Scene, because: str) -> None:
+    record = read_record(scene.store, scene.spec.cluster)
+    end_job(scene.store, record, JobState.PAUSED, because, time.time())
+
+
+def act_with(scene: Scene, operator_vouches: bool) -> Outcome:
+    attempts = attempts_on(scene)
+    if operator_vouches:
+        attempts.append(
+            Attempt(rung=Rung.OPERATOR_WORD, node=scene.old_primary.name, proven=True, detail="operator_vouches is set")
+        )
+    decision = decide(attempts, scene.spec.policy.unproven_fence)
+    evidence: Evidence = {"decision": decision.value, **{each.rung.value: each.sentence for each in attempts}}
+    if decision is FenceDecision.PAUSE:
+        because = "; ".join(each.sentence for each in attempts)
+        if scene.check:
+            return Outcome(changed=False, sentence=f"the job would pause: {because}", evidence=evidence)
+        _pause(scene, because)
+        raise Paused(f"job {scene.job.id} is paused, nothing was promoted: {because}")
+    proof = next((each.sentence for each in attempts if each.proven), None)
+    sentence = proof or f"{scene.old_primary.name} is not proven fenced; the cluster's policy puts availability first"
+    changed = any(each.proven and each.rung in (Rung.READ_ONLY, Rung.AGENT_STOP) for each in attempts)
+    return Outcome(changed=changed, sentence=sentence, evidence=evidence)
+
+
+def run(parameters: Parameters, check: bool) -> Result:
+    return step_work("fence", lambda scene: act_with(scene, parameters["operator_vouches"]))(parameters, check)
+
+
+if __name__ == "__main__":
+    main(ARGUMENT_SPEC, run)

@@ -1,0 +1,225 @@
+#!/usr/bin/python
+# Copyright: the altair.mysql_ha maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Before the first step of a failover that an operator runs by hand."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: open_job
+short_description: Screen a cluster's primary and, if it is dead, open the job that replaces it
+description:
+  - Asks everybody who could know whether the primary lives, and refuses unless the verdict and the cluster's state
+    permit a failover. Then raises the cluster's epoch by one and puts the plan on record.
+  - A job of the cluster that has not ended is taken over under a new epoch, unless an orchestrator is at work on it.
+  - Orchestrators open their jobs themselves; this module is for people.
+version_added: 0.1.0
+author: The altair.mysql_ha maintainers
+options:
+  force:
+    description:
+      - Go on although the verdict is uncertain or the cool-down holds. The fence is still needed before the promotion.
+      - A primary that answers is never failed over, forced or not.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    description: Screens and says what would be done.
+    support: full
+  diff_mode:
+    description: There is nothing to compare.
+    support: none
+extends_documentation_fragment:
+  - altair.mysql_ha.zookeeper
+  - altair.mysql_ha.mysql
+  - altair.mysql_ha.agents
+"""
+
+EXAMPLES = r"""
+- name: Open a failover job
+  altair.mysql_ha.open_job:
+    zookeeper_hosts: zk1.example.com:2181
+    cluster: orders
+    config_file: /etc/altair/mysql.cnf
+    agent_ca: /etc/altair/tls/ca.pem
+    agent_cert: /etc/altair/tls/host.pem
+    agent_key: /etc/altair/tls/host.key
+  register: job
+"""
+
+RETURN = r"""
+msg:
+  description: What was concluded, in one sentence.
+  returned: always
+  type: str
+epoch:
+  description: The job's epoch, which every step has to be given. V(0) in check mode.
+  returned: success
+  type: int
+job:
+  description: The job's name.
+  returned: success
+  type: str
+verdict:
+  description: The verdict; empty when a job was taken over.
+  returned: success
+  type: str
+"""
+
+import getpass
+import socket
+import time
+from dataclasses import dataclass
+
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import Caller
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import run as converse
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store, open_store
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import Refused
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.health import Health
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.permission import Situation, blockers
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.snapshot import Snapshot
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.verdict import Rule, Verdict, judge
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import (
+    Job,
+    LockHolder,
+    NodeHealth,
+    Suspicion,
+    health_path,
+    lock_path,
+    screening_path,
+)
+from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
+    AGENT_SPEC,
+    CLUSTER_SPEC,
+    MYSQL_SPEC,
+    ZOOKEEPER_SPEC,
+    Parameters,
+    Result,
+    agent_files,
+    keeper,
+    login,
+    main,
+)
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import (
+    OPERATOR,
+    Record,
+    open_job,
+    read_record,
+    screening_of,
+    take_over,
+)
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.screening import Means, screen
+
+ARGUMENT_SPEC = {
+    **CLUSTER_SPEC,
+    **ZOOKEEPER_SPEC,
+    **MYSQL_SPEC,
+    **AGENT_SPEC,
+    "force": {"type": "bool", "default": False},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    snapshot: Snapshot
+    rule: Rule
+    against: tuple[str, ...]
+
+
+def _owner() -> str:
+    return f"{OPERATOR}:{getpass.getuser()}@{socket.gethostname()}"
+
+
+def _suspicion(store: Store, record: Record) -> Suspicion:
+    """The one that is open, or what the monitors' last word on the primary amounts to."""
+    if record.suspicion is not None:
+        return record.suspicion.value
+    cluster, state = record.spec.cluster, record.state.value
+    known = store.read(health_path(cluster, state.primary), NodeHealth)
+    return Suspicion(
+        cluster=cluster,
+        primary=state.primary,
+        epoch=state.epoch,
+        health=known.value.health if known else Health.UNKNOWN,
+        because="an operator asked",
+        monitor="",
+        raised_at=time.time(),
+    )
+
+
+async def _ask_all(record: Record, suspected: Health, parameters: Parameters) -> Snapshot:
+    async with Caller(agent_files(parameters)) as caller:
+        means = Means(caller=caller, login=login(parameters), seconds=parameters["agent_timeout"])
+        return await screen(record.spec, record.state.value.primary, suspected, means)
+
+
+def _find(store: Store, record: Record, parameters: Parameters) -> Finding:
+    suspicion = _suspicion(store, record)
+    snapshot = converse(_ask_all(record, suspicion.health, parameters))
+    rule = judge(snapshot)
+    situation = Situation(
+        verdict=rule,
+        suspicion=suspicion,
+        state=record.state.value,
+        last_job=record.job.value if record.job else None,
+        replicas_answering=len(snapshot.replicas) - len(snapshot.replicas_silent),
+        cool_down_seconds=0.0 if parameters["force"] else record.spec.policy.cool_down_seconds,
+        now_at=time.time(),
+    )
+    return Finding(snapshot, rule, blockers(situation))
+
+
+def _refuse_if_blocked(finding: Finding, cluster: str, force: bool) -> None:
+    rule = finding.rule
+    forced = force and rule.verdict is Verdict.UNCERTAIN
+    if not rule.actionable and not forced:
+        hint = "; force=true goes on all the same" if rule.verdict is Verdict.UNCERTAIN else ""
+        raise Refused(f"cluster {cluster} is not failed over ({rule.verdict.value}): {rule.because}{hint}")
+    against = [each for each in finding.against if not (forced and each == finding.against[0])]
+    if against:
+        raise Refused(f"cluster {cluster} is not failed over: {'; '.join(against)}")
+
+
+def _take_over(store: Store, record: Record, check: bool) -> Result:
+    cluster = record.spec.cluster
+    holder = store.read(lock_path(cluster), LockHolder)
+    if holder is not None:
+        raise Refused(
+            f"orchestrator {holder.value.owner} is at work on cluster {cluster}; wait for it, or stop it first"
+        )
+    if check:
+        return {"changed": True, "msg": "the job under way would be taken over", "epoch": 0, "job": "", "verdict": ""}
+    job = take_over(store, record, owner=_owner(), because="an operator went on with it")
+    return _opened(job, f"job {job.id} goes on under epoch {job.epoch}", "")
+
+
+def _opened(job: Job, sentence: str, verdict: str) -> Result:
+    return {"changed": True, "msg": sentence, "epoch": job.epoch, "job": job.id, "verdict": verdict}
+
+
+def run(parameters: Parameters, check: bool) -> Result:
+    place = keeper(parameters)
+    with open_store(place.hosts, place.root, connect_seconds=place.connect_seconds) as store:
+        record = read_record(store, parameters["cluster"])
+        if record.job is not None and not record.job.value.state.ended:
+            return _take_over(store, record, check)
+        finding = _find(store, record, parameters)
+        if not check:
+            suspicion = record.suspicion.value if record.suspicion else None
+            found = screening_of(
+                finding.snapshot, finding.rule, finding.against, suspicion, by=_owner(), now_at=time.time()
+            )
+            store.put(screening_path(record.spec.cluster), found)
+        _refuse_if_blocked(finding, record.spec.cluster, parameters["force"])
+        verdict = finding.rule.verdict.value
+        if check:
+            sentence = f"a job would be opened: {finding.rule.because}"
+            return {"changed": True, "msg": sentence, "epoch": 0, "job": "", "verdict": verdict}
+        job = open_job(store, record, owner=_owner(), because=finding.rule.because, now_at=time.time())
+        return _opened(job, f"job {job.id} is open: {finding.rule.because}", verdict)
+
+
+if __name__ == "__main__":
+    main(ARGUMENT_SPEC, run)

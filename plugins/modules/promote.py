@@ -1,0 +1,111 @@
+#!/usr/bin/python
+# Copyright: the altair.mysql_ha maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Fifth step of a failover."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: promote
+short_description: Make the candidate a writable primary
+description:
+  - Refuses unless the fence of the old primary is on record and everything the candidate received is applied.
+  - Stops the candidate's replication, forgets its source, makes it writable and reads that back. Then puts it on
+    record as the cluster's primary.
+  - Nothing is persisted on the server. It boots super_read_only again, as every node does.
+version_added: 0.1.0
+author: The altair.mysql_ha maintainers
+extends_documentation_fragment:
+  - altair.mysql_ha.zookeeper
+  - altair.mysql_ha.mysql
+  - altair.mysql_ha.step
+"""
+
+EXAMPLES = r"""
+- name: Promote the candidate
+  altair.mysql_ha.promote:
+    zookeeper_hosts: zk1.example.com:2181
+    cluster: orders
+    epoch: 42
+    config_file: /etc/altair/mysql.cnf
+"""
+
+RETURN = r"""
+msg:
+  description: What the step did, in one sentence.
+  returned: always
+  type: str
+evidence:
+  description: The new primary, its C(server_uuid) and what it had executed when it became writable.
+  returned: success
+  type: dict
+seconds:
+  description: How long the step took.
+  returned: success
+  type: float
+"""
+
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql import connect
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import PostconditionFailed, Refused
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.gtid import GtidSet
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import ServerState
+from ansible_collections.altair.mysql_ha.plugins.module_utils._module import MYSQL_SPEC, STEP_SPEC, main, step_work
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import current_job, read_record
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import Outcome, Scene
+
+ARGUMENT_SPEC = {**STEP_SPEC, **MYSQL_SPEC}
+
+
+def is_primary(state: ServerState) -> bool:
+    return state.writable and not state.channels
+
+
+def _refuse_undrained(state: ServerState, name: str) -> None:
+    """Forgetting the source throws relay logs away; this is the last look before that."""
+    executed = GtidSet.parse(state.gtid_executed)
+    for channel in state.channels:
+        left = GtidSet.parse(channel.gtid_retrieved) - executed
+        if left or channel.receiver_running:
+            raise Refused(
+                f"{name} still has {len(left)} received transactions to apply or still receives;"
+                " run catch_up again before promoting it"
+            )
+
+
+def act(scene: Scene) -> Outcome:
+    node = scene.candidate
+    with connect(node.address, node.port, scene.neighbours.login) as server:
+        before = server.state()
+        if is_primary(before):
+            state, changed = before, False
+        elif scene.check:
+            return Outcome(
+                changed=True, sentence=f"{node.name} would become the writable primary", new_primary=node.name
+            )
+        else:
+            _refuse_undrained(before, node.name)
+            # The last look at the epoch before the one act that cannot be taken back.
+            current_job(read_record(scene.store, scene.spec.cluster), scene.job.epoch)
+            server.forget_source()
+            server.set_super_read_only(False)
+            state, changed = server.state(), True
+    if not is_primary(state):
+        raise PostconditionFailed(f"{node.name} was told to become writable and is not; look at its error log")
+    return Outcome(
+        changed=changed,
+        sentence=f"{node.name} is the writable primary",
+        evidence={
+            "primary": node.name,
+            "server_uuid": state.server_uuid,
+            "gtid_executed_before": before.gtid_executed,
+        },
+        new_primary=node.name,
+    )
+
+
+run = step_work("promote", act)
+
+if __name__ == "__main__":
+    main(ARGUMENT_SPEC, run)

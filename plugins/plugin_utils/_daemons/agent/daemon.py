@@ -1,0 +1,176 @@
+# Copyright: the altair.mysql_ha maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The agent's loop: watch the process, probe the server, beat; and answer "can you reach it?" and "stop"."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import Caller
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql import (
+    Login,
+    Probe,
+    probe,
+    read_option_file,
+)
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import Refused, Unavailable
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import (
+    Observation,
+    ProcessState,
+    Reach,
+    Sighting,
+)
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.wire import (
+    OBSERVATION_PATH,
+    SIGHTING_PATH,
+    STOP_PATH,
+    SightingRequest,
+    StopAnswer,
+    StopRequest,
+)
+
+from ..https import Peer, Route, serving
+from ..loop import ready
+from ..settings import AgentSettings
+from .process import MysqldProcess
+from .reporter import Reporter
+
+log = logging.getLogger(__name__)
+
+FIND_SECONDS = 0.2  # how often to look for a mysqld that is not there
+RETRY_SECONDS = 1.0  # how soon to beat again when no monitor has acknowledged
+STOP_SECONDS = 10.0  # how long a killed mysqld may take to give its memory back
+ORDER_ROLES = frozenset({"orchestrator", "operator"})
+
+
+class Agent:
+    """One node's agent. Nothing here blocks the event loop: mysqld is asked in threads of their own."""
+
+    def __init__(self, settings: AgentSettings, login: Login, incarnation: int) -> None:
+        self._settings = settings
+        self._login = login
+        self._incarnation = incarnation
+        self._process = MysqldProcess(settings.mysqld.pid_file, settings.mysqld.data_folder)
+        self._own_probes = ThreadPoolExecutor(1, "probe")
+        self._other_probes = ThreadPoolExecutor(8, "sighting")
+        self._under_way: Future[Probe] | None = None
+        self._sequence = 0
+        self._epoch = 0
+        self._last = Probe(Reach.UNKNOWN, "not probed yet")
+        self.news = asyncio.Event()
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        return (
+            Route("GET", OBSERVATION_PATH, None, self._serve_observation),
+            Route("POST", SIGHTING_PATH, SightingRequest, self._serve_sighting),
+            Route("POST", STOP_PATH, StopRequest, self._serve_stop, ORDER_ROLES),
+        )
+
+    async def _probe(self) -> Probe:
+        """Look at our own mysqld. A look that hangs is left hanging, and answered for with TIMED_OUT."""
+        mysqld = self._settings.mysqld
+        if self._process.state is ProcessState.EXITED:
+            return Probe(Reach.REFUSED, "mysqld does not run")
+        if self._under_way is None or self._under_way.done():
+            self._under_way = self._own_probes.submit(probe, mysqld.host, mysqld.port, self._login, mysqld.unix_socket)
+        try:
+            waiter = asyncio.shield(asyncio.wrap_future(self._under_way))
+            return await asyncio.wait_for(waiter, mysqld.probe_seconds)
+        except TimeoutError:
+            return Probe(Reach.TIMED_OUT, f"mysqld did not answer within {mysqld.probe_seconds:g} s")
+
+    def _observation(self, seen: Probe) -> Observation:
+        self._sequence += 1
+        if seen.server is not None:
+            self._last = seen
+        return Observation(
+            cluster=self._settings.cluster,
+            node=self._settings.node,
+            incarnation=self._incarnation,
+            sequence=self._sequence,
+            process=self._process.state,
+            reach=seen.reach,
+            detail=seen.detail,
+            server=self._last.server,
+        )
+
+    async def observe(self) -> Observation:
+        return self._observation(await self._probe())
+
+    def observe_exit(self) -> Observation:
+        return self._observation(Probe(Reach.REFUSED, "mysqld has exited"))
+
+    async def follow_process(self, reporter: Reporter) -> None:
+        """For ever: hold mysqld's pidfd; tell every monitor the moment it exits, and wake the beat when it is back."""
+        while True:
+            if not self._process.find():
+                await asyncio.sleep(FIND_SECONDS)
+                continue
+            log.info("mysqld runs as process %s", self._process.process_id)
+            self.news.set()
+            await self._process.exited()
+            log.warning("mysqld (process %s) has exited", self._process.process_id)
+            await reporter.send_to_all(self.observe_exit())
+
+    async def beat(self, reporter: Reporter) -> None:
+        """For ever: report every beat, at once when mysqld is back, and soon again when no monitor acknowledged."""
+        beat_seconds = self._settings.profile.beat_seconds
+        while True:
+            self.news.clear()
+            acknowledged = await reporter.send(await self.observe())
+            try:
+                await asyncio.wait_for(self.news.wait(), beat_seconds if acknowledged else RETRY_SECONDS)
+            except TimeoutError:
+                continue
+
+    async def _serve_observation(self, _peer: Peer, _body: None) -> Observation:
+        return await self.observe()
+
+    async def _serve_sighting(self, _peer: Peer, asked: SightingRequest) -> Sighting:
+        loop = asyncio.get_running_loop()
+        work = loop.run_in_executor(self._other_probes, probe, asked.address, asked.port, self._login)
+        seconds = self._settings.mysqld.probe_seconds
+        try:
+            seen = await asyncio.wait_for(work, seconds)
+        except TimeoutError:
+            seen = Probe(Reach.TIMED_OUT, f"no answer within {seconds:g} s")
+        return Sighting(observer=self._settings.node, target=asked.target, reach=seen.reach, detail=seen.detail)
+
+    async def _serve_stop(self, peer: Peer, order: StopRequest) -> StopAnswer:
+        mine = (self._settings.cluster, self._settings.node)
+        if (order.cluster, order.node) != mine:
+            raise Refused(f"this is {'/'.join(mine)}, the order of job {order.job} is for {order.cluster}/{order.node}")
+        if order.epoch < self._epoch:
+            raise Refused(f"job {order.job} has epoch {order.epoch}, but epoch {self._epoch} was seen here")
+        self._epoch = order.epoch
+        log.warning("%s orders mysqld killed, by job %s, epoch %d", peer.name, order.job, order.epoch)
+        self._process.kill()
+        try:
+            await asyncio.wait_for(self._process.exited(), STOP_SECONDS)
+        except TimeoutError:
+            raise Unavailable(f"mysqld of {'/'.join(mine)} was killed and has not exited yet") from None
+        return StopAnswer(process=self._process.state, detail=f"process {self._process.process_id}")
+
+
+async def run(settings: AgentSettings, stop: asyncio.Event) -> None:
+    """The daemon's body: serve and beat until ``stop``."""
+    seconds = settings.mysqld.probe_seconds
+    login = read_option_file(
+        settings.mysqld.credentials_file, Login(connect_timeout=seconds * 0.9, read_timeout=seconds * 0.9)
+    )
+    agent = Agent(settings, login, time.time_ns())
+    async with Caller(settings.tls.files) as caller, serving(settings.listen, settings.tls.files, agent.routes):
+        reporter = Reporter(caller, settings.monitors, settings.profile.beat_seconds / 4)
+        tasks = [asyncio.create_task(agent.follow_process(reporter)), asyncio.create_task(agent.beat(reporter))]
+        ready(f"watching {settings.cluster}/{settings.node}")
+        ended = asyncio.create_task(stop.wait())
+        done, _pending = await asyncio.wait([ended, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        for task in (*tasks, ended):
+            task.cancel()
+        for task in done:
+            task.result()

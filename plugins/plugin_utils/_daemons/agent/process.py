@@ -1,0 +1,99 @@
+# Copyright: the altair.mysql_ha maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The mysqld process beside the agent: found by its pid file, held by a pidfd, its absence proven by InnoDB's lock.
+
+A pid file may be stale and its number reused, so a process counts as mysqld only when it works in the data folder:
+mysqld changes to it at start. That no mysqld runs there is proven by the lock that InnoDB holds on ``ibdata1`` for as
+long as it lives (fcntl(2): F_GETLK asks without taking it).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import select
+import signal
+import struct
+from pathlib import Path
+
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import ProcessState
+
+_FLOCK = struct.Struct("hhqqi4x")  # struct flock on 64-bit Linux: type, whence, start, len, pid
+
+
+class MysqldProcess:
+    """Follows mysqld through deaths and restarts. One instance a data folder."""
+
+    def __init__(self, pid_file: str, data_folder: str) -> None:
+        self._pid_file = Path(pid_file)
+        self._data_folder = Path(data_folder)
+        self._handle: int | None = None
+        self.process_id: int | None = None
+
+    @property
+    def state(self) -> ProcessState:
+        """RUNNING while the pidfd says so; EXITED when nobody holds the data folder; UNKNOWN when neither is sure."""
+        if self._handle is not None:
+            return ProcessState.EXITED if _has_exited(self._handle) else ProcessState.RUNNING
+        return ProcessState.EXITED if self._data_folder_is_free() else ProcessState.UNKNOWN
+
+    def find(self) -> bool:
+        """Look for a running mysqld and hold on to it; False when there is none to be found."""
+        self.release()
+        try:
+            process_id = int(self._pid_file.read_text(encoding="ascii").strip())
+            handle = os.pidfd_open(process_id)
+        except (OSError, ValueError):
+            return False
+        # The handle is taken before the look, so a number reused in between cannot be mistaken for mysqld.
+        if not self._works_in_data_folder(process_id) or _has_exited(handle):
+            os.close(handle)
+            return False
+        self._handle, self.process_id = handle, process_id
+        return True
+
+    async def exited(self) -> None:
+        """Return as soon as the process that was found is gone."""
+        if self._handle is None:
+            return
+        loop = asyncio.get_running_loop()
+        gone = asyncio.Event()
+        handle = self._handle
+        loop.add_reader(handle, gone.set)
+        try:
+            await gone.wait()
+        finally:
+            loop.remove_reader(handle)
+
+    def kill(self) -> None:
+        """SIGKILL through the pidfd: it cannot hit another process. Nothing happens when none is held."""
+        if self._handle is not None and not _has_exited(self._handle):
+            signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+
+    def release(self) -> None:
+        if self._handle is not None:
+            os.close(self._handle)
+        self._handle = self.process_id = None
+
+    def _works_in_data_folder(self, process_id: int) -> bool:
+        try:
+            return os.path.samefile(f"/proc/{process_id}/cwd", self._data_folder)
+        except OSError:
+            return False
+
+    def _data_folder_is_free(self) -> bool:
+        try:
+            with open(self._data_folder / "ibdata1", "rb") as space:
+                wanted = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+                found = fcntl.fcntl(space, fcntl.F_GETLK, wanted)
+        except OSError:
+            return False
+        return bool(_FLOCK.unpack(found)[0] == fcntl.F_UNLCK)
+
+
+def _has_exited(handle: int) -> bool:
+    poller = select.poll()
+    poller.register(handle, select.POLLIN)
+    return bool(poller.poll(0))

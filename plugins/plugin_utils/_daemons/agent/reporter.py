@@ -1,0 +1,62 @@
+# Copyright: the altair.mysql_ha maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How an agent's reports reach a monitor: first the one that watches this node, any other when that does not answer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import Caller
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import Unavailable
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import Observation
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.wire import REPORT_PATH, Acknowledgement
+
+log = logging.getLogger(__name__)
+
+
+class Reporter:
+    """``monitors``: base URLs. The order is this agent's own and follows what the acknowledgements say."""
+
+    def __init__(self, caller: Caller, monitors: tuple[str, ...], seconds: float) -> None:
+        self._caller = caller
+        self._monitors = list(monitors)
+        self._seconds = seconds
+        self._late: set[asyncio.Future[bool]] = set()
+        self.acknowledged_by: str | None = None
+
+    async def send(self, observation: Observation) -> bool:
+        """Try each monitor in turn until one acknowledges."""
+        for url in tuple(self._monitors):
+            if await self._try(url, observation):
+                return True
+        self.acknowledged_by = None
+        log.warning("no monitor acknowledged report %d", observation.sequence)
+        return False
+
+    async def send_to_all(self, observation: Observation) -> bool:
+        """For news that must not wait for a dead monitor's deadline: ask all at once, be content with the first."""
+        tries = [asyncio.ensure_future(self._try(url, observation)) for url in self._monitors]
+        for each in tries:  # those that come late are let finish: the watcher itself may be among them
+            self._late.add(each)
+            each.add_done_callback(self._late.discard)
+        for answer in asyncio.as_completed(tries):
+            if await answer:
+                return True
+        return False
+
+    async def _try(self, url: str, observation: Observation) -> bool:
+        try:
+            answer = await self._caller.post(url + REPORT_PATH, observation, Acknowledgement, self._seconds)
+        except Unavailable as error:
+            log.debug("%s", error)
+            return False
+        self.acknowledged_by = answer.watcher
+        self._prefer(answer.watcher_url if answer.watcher_url in self._monitors else url)
+        return True
+
+    def _prefer(self, url: str) -> None:
+        if self._monitors[0] != url:
+            self._monitors.remove(url)
+            self._monitors.insert(0, url)

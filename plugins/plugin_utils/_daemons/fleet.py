@@ -1,0 +1,95 @@
+# Copyright: the altair.mysql_ha maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The registered clusters as ZooKeeper has them now, kept fresh by watches. Garbage is set aside and logged."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster import ClusterSpec
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import AltairError, Unavailable
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import (
+    CLUSTERS,
+    ClusterState,
+    MonitoringPause,
+    cluster_path,
+    pause_path,
+    state_path,
+)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One cluster as it is on record."""
+
+    spec: ClusterSpec
+    state: ClusterState
+    paused: frozenset[str]
+
+
+def read_member(store: Store, cluster: str) -> Member:
+    """Blocking; raises NotFound for an unknown cluster and InvalidInput for garbage."""
+    spec = store.require(cluster_path(cluster), ClusterSpec).value
+    state = store.require(state_path(cluster), ClusterState).value
+    pause = store.read(pause_path(cluster), MonitoringPause)
+    return Member(spec, state, frozenset(pause.value.nodes if pause else ()))
+
+
+class Fleet:
+    """``members`` by cluster name. ``on_change(cluster)`` runs on the event loop after a refresh."""
+
+    def __init__(self, store: Store, on_change: Callable[[str], None]) -> None:
+        self._store = store
+        self._on_change = on_change
+        self._loop = asyncio.get_running_loop()
+        self._watched: set[str] = set()
+        self._refreshes: set[asyncio.Task[None]] = set()
+        self.members: dict[str, Member] = {}
+        self.quarantined: dict[str, str] = {}
+
+    async def start(self) -> None:
+        await asyncio.to_thread(self._store.ensure, CLUSTERS)
+        await asyncio.to_thread(self._store.watch_children, CLUSTERS, self._clusters_changed)
+
+    def _clusters_changed(self, names: tuple[str, ...]) -> None:
+        self._loop.call_soon_threadsafe(self._follow, names)
+
+    def _follow(self, names: tuple[str, ...]) -> None:
+        for gone in set(self.members) - set(names):
+            del self.members[gone]
+        for name in set(names) - self._watched:
+            self._watched.add(name)
+            self._spawn(self._watch(name))
+
+    async def _watch(self, name: str) -> None:
+        def changed() -> None:
+            self._loop.call_soon_threadsafe(lambda: self._spawn(self.refresh(name)))
+
+        for path in (cluster_path(name), state_path(name), pause_path(name)):
+            await asyncio.to_thread(self._store.watch, path, changed)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._refreshes.add(task)
+        task.add_done_callback(self._refreshes.discard)
+
+    async def refresh(self, name: str) -> None:
+        try:
+            self.members[name] = await asyncio.to_thread(read_member, self._store, name)
+        except Unavailable as error:
+            log.warning("cluster %s keeps its last known description: %s", name, error)
+            return
+        except AltairError as error:
+            self.members.pop(name, None)
+            self.quarantined[name] = str(error)
+            log.error("cluster %s is set aside: %s", name, error)
+            return
+        self.quarantined.pop(name, None)
+        self._on_change(name)

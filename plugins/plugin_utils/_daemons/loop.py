@@ -1,0 +1,67 @@
+# Copyright: the altair.mysql_ha maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every daemon does around its loop: command line, settings, log, signals, exit code."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import AltairError
+
+from .settings import Settings, load
+
+Body = Callable[[Settings, asyncio.Event], Awaitable[None]]
+
+_EPILOG = "Exit codes: 0 ended by a signal or settings are good; 2 bad settings; 3 a neighbour does not answer; 1 else."
+
+
+def ready(status: str) -> None:
+    """Tell systemd (sd_notify protocol, systemd.service(5) Type=notify) that the daemon serves."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.connect("\0" + address[1:] if address.startswith("@") else address)
+        sender.sendall(f"READY=1\nSTATUS={status}".encode())
+
+
+async def _until_signalled(settings: Settings, body: Body[Settings]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await body(settings, stop)
+
+
+def main(name: str, kind: type[Settings], body: Body[Settings], arguments: list[str] | None = None) -> int:
+    """Run ``body`` until SIGTERM or SIGINT; return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog=f"altair-{name}", description=f"The {name} of altair.mysql_ha.", epilog=_EPILOG
+    )
+    parser.add_argument("--settings", required=True, metavar="FILE", help="the settings, YAML")
+    parser.add_argument("--check", action="store_true", help="only say whether the settings are good")
+    parser.add_argument("--verbose", action="store_true", help="log every beat")
+    given = parser.parse_args(arguments)
+    logging.basicConfig(
+        level=logging.DEBUG if given.verbose else logging.INFO,
+        format="%(asctime)s %(levelname)s %(message)s",
+        stream=sys.stdout,
+    )
+    for library in ("kazoo", "aiohttp", "asyncio"):
+        logging.getLogger(library).setLevel(logging.ERROR)
+    try:
+        settings = load(given.settings, kind)
+        if not given.check:
+            asyncio.run(_until_signalled(settings, body))
+    except AltairError as error:
+        sys.stderr.write(f"altair-{name}: {error}\n")
+        return error.exit_code
+    return 0

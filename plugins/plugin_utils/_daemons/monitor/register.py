@@ -1,0 +1,63 @@
+# Copyright: the altair.mysql_ha maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a monitor knows of each node it watches: the last report, and since when it has been silent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.health import HealthRule, NodeRecord, judge_node
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import Observation
+
+Key = tuple[str, str]  # cluster, node
+
+
+@dataclass(slots=True)
+class _Entry:
+    last: Observation | None
+    heard_at: float
+
+
+class Register:
+    """Times are of a monotonic clock, in seconds, and come in as ``now``."""
+
+    def __init__(self, beat_seconds: float) -> None:
+        self._beat_seconds = beat_seconds
+        self._entries: dict[Key, _Entry] = {}
+
+    @property
+    def keys(self) -> frozenset[Key]:
+        return frozenset(self._entries)
+
+    def watch_only(self, keys: frozenset[Key], now: float) -> None:
+        """Take over what is new, let go of the rest. Silence of a node taken over counts from now."""
+        for key in self.keys - keys:
+            del self._entries[key]
+        for key in keys - self.keys:
+            self._entries[key] = _Entry(None, now)
+
+    def restart_silence(self, now: float) -> None:
+        """After our own absence nobody's silence means anything yet."""
+        for entry in self._entries.values():
+            entry.heard_at = now
+
+    def hear(self, report: Observation, now: float) -> bool:
+        """Take a report; False when it is not ours or a newer one is here already."""
+        entry = self._entries.get((report.cluster, report.node))
+        if entry is None:
+            return False
+        entry.heard_at = now
+        last = entry.last
+        if last is not None and (last.incarnation, last.sequence) >= (report.incarnation, report.sequence):
+            return False
+        entry.last = report
+        return True
+
+    def last(self, key: Key) -> Observation | None:
+        entry = self._entries.get(key)
+        return entry.last if entry else None
+
+    def judge(self, key: Key, now: float) -> HealthRule:
+        entry = self._entries[key]
+        return judge_node(NodeRecord(last=entry.last, silence_beats=(now - entry.heard_at) / self._beat_seconds))

@@ -1,0 +1,108 @@
+# Copyright: the altair.mysql_ha maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The orchestrator's loop: be known, keep a desk for every registered cluster, keep the playbook warm."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import Caller
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql import Login, read_option_file
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store, open_store
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import Conflict
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import (
+    OrchestratorPresence,
+    orchestrator_path,
+)
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.screening import Means
+
+from ..fleet import Fleet
+from ..loop import ready
+from ..settings import OrchestratorSettings
+from .desk import Desk
+from .runner import PlaybookRunner, runner_for
+
+log = logging.getLogger(__name__)
+
+AGENT_MARGIN_SECONDS = 1.0  # an agent's own probe may take its whole deadline before it answers us
+
+
+class Orchestrator:
+    """One orchestrator: a desk for each cluster, each attended by its own task."""
+
+    def __init__(self, settings: OrchestratorSettings, store: Store, means: Means, runner: PlaybookRunner) -> None:
+        self._settings = settings
+        self._store = store
+        self._means = means
+        self._runner = runner
+        self._desks: dict[str, Desk] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._fleet = Fleet(store, self._cluster_changed)
+
+    async def start(self) -> None:
+        path = orchestrator_path(self._settings.name)
+        presence = OrchestratorPresence(name=self._settings.name)
+        try:
+            await asyncio.to_thread(self._store.create, path, presence, ephemeral=True)
+        except Conflict:
+            log.warning("an earlier session's %s still stands; it ends with that session", path)
+        await self._fleet.start()
+
+    def _cluster_changed(self, cluster: str) -> None:
+        if cluster in self._desks:
+            self._desks[cluster].wake()
+            return
+        desk = Desk(cluster, self._settings.name, self._store, self._means, self._runner)
+        self._desks[cluster] = desk
+        log.info("attending cluster %s", cluster)
+        task = asyncio.create_task(self._attend(desk))
+        self._tasks.add(task)
+
+    async def _attend(self, desk: Desk) -> None:
+        await desk.watch()
+        desk.wake()
+        await desk.attend()
+
+    async def broken(self) -> None:
+        """Return (by raising) when a desk's task has died: a defect that must not go unseen."""
+        while True:
+            await asyncio.sleep(1.0)
+            for task in self._tasks:
+                if task.done():
+                    task.result()
+
+    def cancel(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+
+async def run(settings: OrchestratorSettings, stop: asyncio.Event) -> None:
+    """The daemon's body: attend until ``stop``."""
+    keeper, seconds = settings.zookeeper, settings.mysql.probe_seconds
+    login = read_option_file(
+        settings.mysql.credentials_file, Login(connect_timeout=seconds * 0.9, read_timeout=seconds * 0.9)
+    )
+    runner = runner_for(settings.runner)
+    session = open_store(
+        keeper.hosts, keeper.root, session_seconds=keeper.session_seconds, connect_seconds=keeper.connect_seconds
+    )
+    with session as store, ThreadPoolExecutor(16, "connect") as threads:
+        async with Caller(settings.tls.files) as caller:
+            means = Means(caller=caller, login=login, seconds=seconds + AGENT_MARGIN_SECONDS, threads=threads)
+            orchestrator = Orchestrator(settings, store, means, runner)
+            await runner.prepare()
+            try:
+                await orchestrator.start()
+                ready(f"orchestrator {settings.name}")
+                ended, broken = asyncio.create_task(stop.wait()), asyncio.create_task(orchestrator.broken())
+                await asyncio.wait([ended, broken], return_when=asyncio.FIRST_COMPLETED)
+                if broken.done():
+                    broken.result()
+                broken.cancel()
+                ended.cancel()
+            finally:
+                orchestrator.cancel()
+                await runner.close()

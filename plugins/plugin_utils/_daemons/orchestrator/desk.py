@@ -1,0 +1,187 @@
+# Copyright: the altair.mysql_ha maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One cluster's desk at an orchestrator: what has to be done about it now, done by one orchestrator at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import (
+    AltairError,
+    Conflict,
+    NotFound,
+    Unavailable,
+)
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.lifecycle import JobState
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.permission import Situation, blockers
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.verdict import judge
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import (
+    Job,
+    LockHolder,
+    Suspicion,
+    job_path,
+    lock_path,
+    screening_path,
+    suspicion_path,
+)
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import (
+    OPERATOR,
+    Record,
+    end_job,
+    open_job,
+    read_record,
+    screening_of,
+    take_over,
+)
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.screening import Means, screen
+
+from .runner import PlaybookRunner
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 2.0
+RUNS_MAX = 3  # a playbook that failed is run again: its steps are idempotent and much that fails once is a flap
+
+
+class Desk:
+    """``wake`` whenever anything of the cluster changed; ``attend`` runs for ever."""
+
+    def __init__(self, cluster: str, owner: str, store: Store, means: Means, runner: PlaybookRunner) -> None:
+        self._cluster = cluster
+        self._owner = owner
+        self._store = store
+        self._means = means
+        self._runner = runner
+        self._woken = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    def _wake_from_thread(self) -> None:
+        self._loop.call_soon_threadsafe(self.wake)
+
+    async def watch(self) -> None:
+        for path in (suspicion_path(self._cluster), job_path(self._cluster), lock_path(self._cluster)):
+            await asyncio.to_thread(self._store.watch, path, self._wake_from_thread)
+
+    async def attend(self) -> None:
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            try:
+                await self._handle()
+            except Conflict as error:
+                log.info("%s: %s", self._cluster, error)
+            except NotFound:
+                log.info("%s is not registered any more", self._cluster)
+            except AltairError as error:
+                log.error("%s: %s", self._cluster, error)
+                self._loop.call_later(RETRY_SECONDS, self.wake)
+
+    async def _read(self) -> Record:
+        return await asyncio.to_thread(read_record, self._store, self._cluster)
+
+    async def _handle(self) -> None:
+        if not _calls_for_work(await self._read()) or not await self._take_lock():
+            return
+        try:
+            record = await self._read()  # what was seen before the lock may be another's past
+            if _is_open(record):
+                await self._resume(record)
+            elif record.suspicion is not None:
+                await self._screen(record, record.suspicion.value)
+        finally:
+            await self._leave_lock()
+
+    async def _take_lock(self) -> bool:
+        path = lock_path(self._cluster)
+        try:
+            await asyncio.to_thread(self._store.create, path, LockHolder(owner=self._owner), ephemeral=True)
+        except Conflict:
+            return await asyncio.to_thread(self._store.owns, path)
+        return True
+
+    async def _leave_lock(self) -> None:
+        path = lock_path(self._cluster)
+        try:
+            if await asyncio.to_thread(self._store.owns, path):
+                await asyncio.to_thread(self._store.delete, path)
+        except Unavailable as error:
+            log.warning("the lock of %s ends with the session: %s", self._cluster, error)
+
+    async def _resume(self, record: Record) -> None:
+        job = await asyncio.to_thread(
+            take_over, self._store, record, owner=self._owner, because=f"{self._owner} went on with it"
+        )
+        log.warning("took job %s over, now epoch %d", job.id, job.epoch)
+        await self._carry_out(job)
+
+    async def _screen(self, record: Record, suspicion: Suspicion) -> None:
+        primary = record.state.value.primary
+        if (suspicion.primary, suspicion.epoch) != (primary, record.state.value.epoch):
+            await self._drop_suspicion(record, "it is of an earlier epoch")
+            return
+        snapshot = await screen(record.spec, primary, suspicion.health, self._means)
+        rule = judge(snapshot)
+        situation = Situation(
+            verdict=rule,
+            suspicion=suspicion,
+            state=record.state.value,
+            last_job=record.job.value if record.job else None,
+            replicas_answering=len(snapshot.replicas) - len(snapshot.replicas_silent),
+            cool_down_seconds=record.spec.policy.cool_down_seconds,
+            now_at=time.time(),
+        )
+        against = blockers(situation)
+        found = screening_of(snapshot, rule, against, suspicion, by=self._owner, now_at=time.time())
+        log.warning("%s/%s: %s, %s", self._cluster, primary, rule.verdict.value, rule.because)
+        if against:
+            await asyncio.to_thread(self._store.put, screening_path(self._cluster), found)
+            await self._drop_suspicion(record, "; ".join(against))
+            return
+        job = await asyncio.to_thread(
+            open_job, self._store, record, owner=self._owner, because=rule.because, now_at=time.time()
+        )
+        log.warning("opened job %s, epoch %d", job.id, job.epoch)
+        noting = asyncio.create_task(asyncio.to_thread(self._store.put, screening_path(self._cluster), found))
+        await self._carry_out(job)
+        await noting
+
+    async def _drop_suspicion(self, record: Record, because: str) -> None:
+        if record.suspicion is None:
+            return
+        log.info("the suspicion of %s is answered: %s", self._cluster, because)
+        path = suspicion_path(self._cluster)
+        await asyncio.to_thread(self._store.delete, path, record.suspicion.version)
+
+    async def _carry_out(self, job: Job) -> None:
+        """Run the playbook, again if it fails, and see that the job does not stay open because of us."""
+        variables: dict[str, str | int] = {"cluster": self._cluster, "altair_epoch": job.epoch}
+        for attempt in range(1, RUNS_MAX + 1):
+            code = await self._runner.run(variables)
+            record = await self._read()
+            ours = record.job is not None and record.job.value.epoch == job.epoch
+            if not ours or not _is_open(record):
+                state = record.job.value.state.value if record.job else "gone"
+                log.warning("job %s: the playbook ended with %d, the job is %s", job.id, code, state)
+                return
+            log.error("job %s: run %d of %d ended with %d", job.id, attempt, RUNS_MAX, code)
+            await asyncio.sleep(RETRY_SECONDS)
+        because = f"its playbook failed {RUNS_MAX} times; its log says why"
+        await asyncio.to_thread(end_job, self._store, record, JobState.FAILED, because, time.time())
+
+
+def _is_open(record: Record) -> bool:
+    """A job that an orchestrator has to end. A person's job and a paused one wait for a person."""
+    if record.job is None or record.job.value.owner.startswith(OPERATOR):
+        return False
+    return record.job.value.state is JobState.RUNNING
+
+
+def _calls_for_work(record: Record) -> bool:
+    return _is_open(record) or record.suspicion is not None

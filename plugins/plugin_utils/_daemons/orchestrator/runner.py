@@ -1,0 +1,141 @@
+# Copyright: the altair.mysql_ha maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a job's playbook is run: by a process that waits warm (default), or by plain ``ansible-playbook``."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Protocol
+
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput
+
+from ..settings import Runner
+
+log = logging.getLogger(__name__)
+
+HERE = Path(__file__).resolve()
+COLLECTIONS_ROOT = next(parent.parent for parent in Path(__file__).parents if parent.name == "ansible_collections")
+
+Variables = dict[str, str | int]
+
+
+class PlaybookRunner(Protocol):
+    """Runs the settings' playbook with a job's own variables; returns its exit code."""
+
+    async def prepare(self) -> None: ...
+
+    async def run(self, variables: Variables) -> int: ...
+
+    async def close(self) -> None: ...
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    return {
+        **kept,
+        "LC_ALL": "C.UTF-8",
+        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS_ROOT),
+        "ANSIBLE_LOCALHOST_WARNING": "False",
+        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "False",
+        "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+        "ANSIBLE_NOCOLOR": "1",
+        **{name: os.environ[name] for name in ("ANSIBLE_HOME",) if name in os.environ},
+    }
+
+
+def _log_to(stack: ExitStack, settings: Runner) -> IO[bytes] | None:
+    return stack.enter_context(open(settings.log_file, "ab")) if settings.log_file else None
+
+
+async def _ended(process: asyncio.subprocess.Process, seconds_max: float) -> int:
+    try:
+        return await asyncio.wait_for(process.wait(), seconds_max)
+    except TimeoutError:
+        log.error("the playbook has run for %g s and is ended", seconds_max)
+        process.kill()
+        return await process.wait()
+
+
+class AnsiblePlaybook:
+    """One cold ``ansible-playbook`` a job: a second slower, and nothing but its command line is relied on."""
+
+    def __init__(self, settings: Runner) -> None:
+        self._settings = settings
+
+    async def prepare(self) -> None:
+        return None
+
+    async def run(self, variables: Variables) -> int:
+        settings = self._settings
+        command = [str(Path(sys.executable).with_name("ansible-playbook")), settings.playbook]
+        command += ["--extra-vars", f"@{settings.variables_file}", "--extra-vars", json.dumps(variables)]
+        with ExitStack() as stack:
+            output = _log_to(stack, settings)
+            process = await asyncio.create_subprocess_exec(
+                *command, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, env=_environment()
+            )
+            return await _ended(process, settings.seconds_max)
+
+    async def close(self) -> None:
+        return None
+
+
+class HotSpare:
+    """Keeps one warm process in reserve. It runs one job and is replaced; a second job at once starts its own."""
+
+    def __init__(self, settings: Runner) -> None:
+        self._settings = settings
+        self._spare: asyncio.subprocess.Process | None = None
+        self._replacing: asyncio.Task[None] | None = None
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        settings = self._settings
+        with ExitStack() as stack:
+            output = _log_to(stack, settings)
+            return await asyncio.create_subprocess_exec(
+                sys.executable,
+                str(HERE.with_name("hot_spare.py")),
+                settings.playbook,
+                settings.variables_file,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                env=_environment(),
+            )
+
+    async def prepare(self) -> None:
+        if self._spare is None or self._spare.returncode is not None:
+            self._spare = await self._start()
+
+    async def run(self, variables: Variables) -> int:
+        await self.prepare()
+        process, self._spare = self._spare, None
+        if process is None or process.stdin is None:
+            raise InvalidInput("the warm process could not be started; set runner.kind to ansible_playbook")
+        process.stdin.write(json.dumps(variables).encode() + b"\n")
+        process.stdin.close()
+        code = await _ended(process, self._settings.seconds_max)
+        # Only now: a second interpreter that warms up would slow the job down.
+        await self.prepare()
+        return code
+
+    async def close(self) -> None:
+        if self._spare is not None and self._spare.returncode is None:
+            if self._spare.stdin is not None:
+                self._spare.stdin.close()
+            self._spare.kill()
+            await self._spare.wait()
+
+
+def runner_for(settings: Runner) -> PlaybookRunner:
+    """Raise InvalidInput when the variables file cannot be read: better now than at the first failover."""
+    if not os.access(settings.variables_file, os.R_OK):
+        raise InvalidInput(f"the playbook's variables file {settings.variables_file} cannot be read")
+    return AnsiblePlaybook(settings) if settings.kind == "ansible_playbook" else HotSpare(settings)

@@ -22,7 +22,7 @@ with deps.declare("aiohttp"):
 Shape = TypeVar("Shape")
 Result = TypeVar("Result")
 
-ANSWER_BYTES_MAX = 4 * 1024 * 1024
+ANSWER_BYTES_MAX = 256 * 1024 * 1024  # a salvaged tail of a binary log is the largest thing that is ever sent
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,7 +86,7 @@ class Caller:
                 headers={"Content-Type": "application/json"},
                 timeout=aiohttp.ClientTimeout(total=seconds),
             ) as reply:
-                raw = await reply.content.read(ANSWER_BYTES_MAX)
+                raw = await _read(reply, url)
                 status = reply.status
         except TimeoutError:
             raise Unavailable(f"{url} did not answer within {seconds:g} s") from None
@@ -98,6 +98,15 @@ class Caller:
             return decode(shape, raw, url)
         except InvalidInput as error:
             raise Unavailable(str(error)) from None
+
+
+async def _read(reply: aiohttp.ClientResponse, url: str) -> bytes:
+    raw = bytearray()
+    async for chunk in reply.content.iter_any():
+        raw += chunk
+        if len(raw) > ANSWER_BYTES_MAX:
+            raise Unavailable(f"{url} answers with more than {ANSWER_BYTES_MAX} bytes")
+    return bytes(raw)
 
 
 def _sentence(raw: bytes) -> str:

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import configparser
+import errno
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -29,6 +30,7 @@ _DUBIOUS_CODES = frozenset(
 _DUBIOUS_CODES |= frozenset({2049, 2054, 2059, 2061, 3118, 3159, 3955})
 # ... and those with which the connection broke: the other end went away.
 _LOST_CODES = frozenset({2002, 2003, 2006, 2013, 2055})
+_NO_WAY_THERE = frozenset({errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH, errno.ENETDOWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +81,27 @@ def _unquoted(value: str) -> str:
 
 @cache
 def _tls(login: Login) -> ssl.SSLContext:
-    """One context a login: building one reads the CA bundle, which costs more than the handshake."""
+    """One context a login: building one reads the CA bundle, which costs more than the handshake.
+
+    Raises InvalidInput that names our own file at fault: it says nothing about the server.
+    """
+    for path in filter(None, (login.ca_cert, login.client_cert, login.client_key)):
+        try:
+            with open(path, "rb"):
+                pass
+        except OSError as error:
+            raise InvalidInput(f"the TLS file {path} cannot be read: {error.strerror}") from None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = bool(login.ca_cert) and login.check_hostname
     context.verify_mode = ssl.CERT_REQUIRED if login.ca_cert else ssl.CERT_NONE
-    if login.ca_cert:
-        context.load_verify_locations(login.ca_cert)
-    if login.client_cert:
-        context.load_cert_chain(login.client_cert, login.client_key)
+    try:
+        if login.ca_cert:
+            context.load_verify_locations(login.ca_cert)
+        if login.client_cert:
+            context.load_cert_chain(login.client_cert, login.client_key)
+    except (ssl.SSLError, OSError) as error:
+        files = ", ".join(filter(None, (login.ca_cert, login.client_cert, login.client_key)))
+        raise InvalidInput(f"{files}: not usable for TLS to MySQL: {error}") from None
     return context
 
 
@@ -100,8 +115,8 @@ def classify(error: Exception) -> tuple[Reach, int]:
         return Reach.TIMED_OUT, code
     if isinstance(cause, (ConnectionError, FileNotFoundError)):
         return Reach.REFUSED, code
-    if isinstance(cause, OSError):  # no route, network down: silence, not a refusal
-        return Reach.TIMED_OUT, code
+    if isinstance(cause, OSError):  # no route is silence; what else fails on our own side says nothing of the server
+        return (Reach.TIMED_OUT if cause.errno in _NO_WAY_THERE else Reach.UNKNOWN), code
     if code in _LOST_CODES:
         return Reach.REFUSED, code
     return (Reach.DUBIOUS if code else Reach.UNKNOWN), code
@@ -129,7 +144,8 @@ class Server:
     def state(self) -> ServerState:
         row = self.query(
             "SELECT @@server_uuid AS server_uuid, @@version AS version, @@global.read_only AS read_only,"
-            " @@global.super_read_only AS super_read_only, @@global.gtid_executed AS gtid_executed"
+            " @@global.super_read_only AS super_read_only, @@global.gtid_executed AS gtid_executed,"
+            " @@global.log_bin_index AS binlog_index"
         )[0]
         return ServerState(
             server_uuid=row["server_uuid"],
@@ -137,6 +153,7 @@ class Server:
             read_only=bool(row["read_only"]),
             super_read_only=bool(row["super_read_only"]),
             gtid_executed=row["gtid_executed"].replace("\n", ""),
+            binlog_index=row["binlog_index"] or "",
             channels=tuple(_channel(each) for each in self.query("SHOW REPLICA STATUS")),
         )
 
@@ -145,6 +162,21 @@ class Server:
         self.query("SET GLOBAL super_read_only = ON" if on else "SET GLOBAL super_read_only = OFF")
         if not on:
             self.query("SET GLOBAL read_only = OFF")
+
+    def admit_appliers(self) -> None:
+        """Let accounts with CONNECTION_ADMIN write, and only those: super_read_only off, read_only stays on."""
+        self.query("SET GLOBAL super_read_only = OFF")
+
+    def apply(self, statements: Iterable[bytes]) -> None:
+        """Execute what mysqlbinlog printed, statement by statement, in its own character set."""
+        try:
+            for statement in statements:
+                self._connection.query(statement)
+        except (pymysql.err.MySQLError, OSError) as error:
+            reach, code = classify(error)
+            raise MysqlError(
+                f"MySQL at {self.address} failed to apply a salvaged event: {_text(error)}", reach, code
+            ) from error
 
     def kill_client_sessions(self) -> int:
         """Disconnect every client but this one and the server's own threads; return how many were killed."""
@@ -214,17 +246,19 @@ def connect(host: str, port: int, login: Login, unix_socket: str | None = None) 
     """Open, hand out, close. Raises MysqlError, whose ``reach`` tells a dead server from one that turns us away."""
     deps.require("PyMySQL")
     address = unix_socket or f"{host}:{port}"
+    tls = None if unix_socket else _tls(login)
     try:
         connection = pymysql.connect(
             host=host,
             port=port,
             unix_socket=unix_socket,
             user=login.user,
-            password=login.password,
+            password=login.password.encode(),  # the driver would take Latin-1
             connect_timeout=login.connect_timeout,
             read_timeout=login.read_timeout,
             write_timeout=login.read_timeout,
-            ssl=None if unix_socket else _tls(login),
+            ssl=tls,
+            ssl_disabled=tls is None,
             autocommit=True,
             program_name="altair",
             cursorclass=pymysql.cursors.DictCursor,

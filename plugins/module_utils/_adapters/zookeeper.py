@@ -75,15 +75,23 @@ Change = Create | Replace | Delete | Check
 
 
 class Store:
-    """One ZooKeeper session. Paths are relative to the root; every method may raise Unavailable."""
+    """One ZooKeeper session. Paths are relative to the root; every method may raise Unavailable.
 
-    def __init__(self, client: Any, hosts: str, root: str) -> None:
+    Each call waits at most ``answer_seconds``: without a limit, a call made while the connection is lost would wait
+    until it is back.
+    """
+
+    def __init__(self, client: Any, hosts: str, root: str, answer_seconds: float) -> None:
         self._client = client
         self._hosts = hosts
         self._root = "/" + root.strip("/")
+        self._answer_seconds = answer_seconds
 
     def _full(self, path: str) -> str:
         return f"{self._root}/{path}" if path else self._root
+
+    def _wait(self, asked: Any) -> Any:
+        return asked.get(timeout=self._answer_seconds)
 
     @contextmanager
     def _translated(self, path: str) -> Iterator[None]:
@@ -108,7 +116,7 @@ class Store:
         """None when there is no such znode; InvalidInput when it holds garbage."""
         with self._translated(path):
             try:
-                raw, stat = self._client.get(self._full(path))
+                raw, stat = self._wait(self._client.get_async(self._full(path)))
             except NoNodeError:
                 return None
         return Versioned(decode(shape, raw, self._full(path)), stat.version)
@@ -124,43 +132,46 @@ class Store:
         """Names in order; none when there is no such znode."""
         with self._translated(path):
             try:
-                return tuple(sorted(self._client.get_children(self._full(path))))
+                return tuple(sorted(self._wait(self._client.get_children_async(self._full(path)))))
             except NoNodeError:
                 return ()
 
     def ensure(self, path: str) -> None:
         with self._translated(path):
-            self._client.ensure_path(self._full(path))
+            self._wait(self._client.ensure_path_async(self._full(path)))
 
     def create(self, path: str, value: object, *, ephemeral: bool = False) -> None:
         """Conflict when it exists. Parents are made as needed."""
         with self._translated(path):
-            self._client.create(self._full(path), encode(value), ephemeral=ephemeral, makepath=True)
+            asked = self._client.create_async(self._full(path), encode(value), ephemeral=ephemeral, makepath=True)
+            self._wait(asked)
 
     def replace(self, path: str, value: object, version: int) -> int:
         """Compare-and-set; returns the new version."""
         with self._translated(path):
-            return int(self._client.set(self._full(path), encode(value), version).version)
+            return int(self._wait(self._client.set_async(self._full(path), encode(value), version)).version)
 
     def put(self, path: str, value: object) -> None:
         """Create or overwrite, for znodes with one writer."""
         with self._translated(path):
             try:
-                self._client.set(self._full(path), encode(value))
+                self._wait(self._client.set_async(self._full(path), encode(value)))
             except NoNodeError:
-                self._client.create(self._full(path), encode(value), makepath=True)
+                self._wait(self._client.create_async(self._full(path), encode(value), makepath=True))
 
     def delete(self, path: str, version: int = -1) -> None:
         """Nothing happens when there is no such znode."""
         with self._translated(path):
             try:
-                self._client.delete(self._full(path), version)
+                self._wait(self._client.delete_async(self._full(path), version))
             except NoNodeError:
                 return
 
     def delete_tree(self, path: str) -> None:
-        with self._translated(path):
-            self._client.delete(self._full(path), recursive=True)
+        """Everything below, then the znode itself."""
+        for child in self.children(path):
+            self.delete_tree(f"{path}/{child}")
+        self.delete(path)
 
     def commit(self, changes: Sequence[Change]) -> None:
         """All or none, in one transaction; Conflict or NotFound names the first path that forbade it."""
@@ -176,7 +187,7 @@ class Store:
             else:
                 transaction.check(full, change.version)
         with self._translated(changes[0].path):
-            results = transaction.commit()
+            results = self._wait(transaction.commit_async())
         for change, result in zip(changes, results, strict=True):
             if isinstance(result, Exception) and not isinstance(result, (RolledBackError, RuntimeInconsistency)):
                 with self._translated(change.path):
@@ -218,7 +229,7 @@ class Store:
     def owns(self, path: str) -> bool:
         """Whether the ephemeral znode belongs to this very session."""
         with self._translated(path):
-            stat = self._client.exists(self._full(path))
+            stat = self._wait(self._client.exists_async(self._full(path)))
         return stat is not None and stat.ephemeralOwner == self.session
 
     def close(self) -> None:
@@ -232,7 +243,12 @@ def _kind(error: Exception) -> str:
 
 @contextmanager
 def open_store(
-    hosts: str, root: str, *, session_seconds: float = 10.0, connect_seconds: float = 5.0
+    hosts: str,
+    root: str,
+    *,
+    session_seconds: float = 10.0,
+    connect_seconds: float = 5.0,
+    answer_seconds: float = 5.0,
 ) -> Iterator[Store]:
     """A session for the block's length; Unavailable when nobody at ``hosts`` answers within ``connect_seconds``."""
     deps.require("kazoo", "pydantic")
@@ -240,7 +256,7 @@ def open_store(
     if not root.strip("/"):
         raise InvalidInput("the ZooKeeper root must be a path such as /altair")
     client = KazooClient(hosts=hosts, timeout=session_seconds)
-    store = Store(client, hosts, root)
+    store = Store(client, hosts, root, answer_seconds)
     try:
         client.start(timeout=connect_seconds)
     except (KazooTimeoutError, OSError) as error:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,7 +13,7 @@ from enum import StrEnum
 from .errors import InvalidInput, NotFound
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 
 def checked_name(value: str, what: str) -> str:
@@ -20,6 +21,15 @@ def checked_name(value: str, what: str) -> str:
     if not _NAME.fullmatch(value):
         raise InvalidInput(f"{what} '{value}' is not usable: take lower-case letters, digits and inner hyphens")
     return value
+
+
+def _is_address(value: str) -> bool:
+    if ":" not in value:
+        return bool(_HOST.fullmatch(value))
+    try:
+        return ipaddress.ip_address(value).version == 6
+    except ValueError:
+        return False
 
 
 def _check(holds: bool, sentence: str) -> None:
@@ -46,7 +56,7 @@ class Node:
 
     def __post_init__(self) -> None:
         _check(bool(_NAME.fullmatch(self.name)), f"node name '{self.name}' is not usable")
-        _check(bool(_HOST.fullmatch(self.address)), f"address '{self.address}' of node {self.name} is not usable")
+        _check(_is_address(self.address), f"address '{self.address}' of node {self.name} is not usable")
         for port in (self.port, self.agent_port):
             _check(0 < port < 65536, f"port {port} of node {self.name} is not a TCP port")
 

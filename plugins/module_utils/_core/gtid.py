@@ -18,7 +18,19 @@ from .errors import InvalidInput
 Interval = tuple[int, int]
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TAG = re.compile(r"[a-z_][a-z0-9_]{0,31}")
-_RANGE = re.compile(r"([1-9][0-9]{0,18})(?:-([1-9][0-9]{0,18}))?")
+_RANGE = re.compile(r"[1-9][0-9]{0,18}(?:-[1-9][0-9]{0,18})?")
+_SPACED_SEPARATOR = re.compile(r"\s*([,:-])\s*")
+_NUMBER_MAX = 2**63 - 2
+
+
+def _interval(text: str) -> Interval:
+    first, _, last = text.partition("-")
+    interval = int(first), int(last or first)
+    if interval[0] > interval[1]:
+        raise InvalidInput(f"'{text}' in a GTID set runs backwards")
+    if interval[1] > _NUMBER_MAX:
+        raise InvalidInput(f"'{text}' in a GTID set goes beyond the last number there is, {_NUMBER_MAX}")
+    return interval
 
 
 def _merge(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
@@ -57,23 +69,21 @@ class GtidSet:
     def parse(cls, text: str) -> GtidSet:
         """Read MySQL's text form; raise InvalidInput that names the part that cannot be read."""
         found: dict[str, list[Interval]] = {}
-        for item in filter(None, re.sub(r"\s+", "", text).lower().split(",")):
+        for item in filter(None, _SPACED_SEPARATOR.sub(r"\1", text.strip().lower()).split(",")):
             uuid, *parts = item.split(":")
             if not _UUID.fullmatch(uuid) or not parts:
                 raise InvalidInput(f"'{item}' is not a GTID set: expected uuid:first-last")
-            source = uuid
+            source, tag = uuid, None
             for part in parts:
-                matched = _RANGE.fullmatch(part)
-                if matched:
-                    first = int(matched[1])
-                    last = int(matched[2] or first)
-                    if last < first:
-                        raise InvalidInput(f"'{part}' in a GTID set runs backwards")
-                    found.setdefault(source, []).append((first, last))
-                elif _TAG.fullmatch(part):
-                    source = f"{uuid}:{part}"
+                if _RANGE.fullmatch(part):
+                    found.setdefault(source, []).append(_interval(part))
+                    tag = None
+                elif _TAG.fullmatch(part) and tag is None:
+                    source, tag = f"{uuid}:{part}", part
                 else:
                     raise InvalidInput(f"'{part}' in '{item}' is neither a GTID range nor a tag")
+            if tag:
+                raise InvalidInput(f"'{item}' is not a GTID set: no transaction stands after the tag '{tag}'")
         return cls._from(found)
 
     @classmethod

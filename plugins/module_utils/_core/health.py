@@ -70,13 +70,13 @@ HEALTH_RULES: tuple[HealthRule, ...] = (
     ),
     HealthRule(
         Health.MYSQLD_HUNG,
-        "mysqld runs, but does not answer its own agent",
+        "mysqld does not answer its own agent, which saw no exit",
         suspicious=True,
         matches=lambda node: node.reach.denies_life,
     ),
     HealthRule(
         Health.MYSQLD_DUBIOUS,
-        "mysqld answers its agent and lets it not in",
+        "mysqld answers its agent and does not let it in",
         suspicious=False,
         matches=lambda node: node.reach is Reach.DUBIOUS,
     ),

@@ -1,7 +1,11 @@
 # Copyright: the altair.mysql_ha maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The states of a job, and the only ways from one to another."""
+"""The states of a job, and the only ways from one to another.
+
+A step that fails does not end the job: a cluster without a primary, or with a stale name, must not be left to itself.
+The job goes on running, names its trouble, and is tried again until it is done or a person stops it.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +19,11 @@ class JobState(StrEnum):
     RUNNING = "running"
     PAUSED = "paused"
     DONE = "done"
-    FAILED = "failed"
     ABORTED = "aborted"
 
     @property
     def ended(self) -> bool:
-        return self in (JobState.DONE, JobState.FAILED, JobState.ABORTED)
+        return self in (JobState.DONE, JobState.ABORTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +36,10 @@ class Transition:
 TRANSITIONS: tuple[Transition, ...] = (
     Transition(JobState.RUNNING, JobState.DONE, "every step holds"),
     Transition(JobState.RUNNING, JobState.PAUSED, "nothing proves that the old primary can take no write"),
-    Transition(JobState.RUNNING, JobState.FAILED, "a step failed and the job cannot go on by itself"),
     Transition(JobState.RUNNING, JobState.RUNNING, "another orchestrator took over"),
+    Transition(JobState.RUNNING, JobState.ABORTED, "an operator stopped it"),
     Transition(JobState.PAUSED, JobState.RUNNING, "an operator resumed it"),
     Transition(JobState.PAUSED, JobState.ABORTED, "an operator gave it up"),
-    Transition(JobState.FAILED, JobState.RUNNING, "an operator started it again"),
 )
 
 

@@ -54,13 +54,17 @@ class Channel:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServerState:
-    """What one connection to a mysqld tells. GTID sets are in MySQL's text form."""
+    """What one connection to a mysqld tells. GTID sets are in MySQL's text form.
+
+    ``binlog_index``: path of the file that lists the binary logs; empty when the server writes none.
+    """
 
     server_uuid: str
     version: str
     read_only: bool
     super_read_only: bool
     gtid_executed: str
+    binlog_index: str = ""
     channels: tuple[Channel, ...] = ()
 
     @property

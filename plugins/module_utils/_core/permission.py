@@ -27,7 +27,7 @@ class Situation:
     @property
     def cooling(self) -> bool:
         ended = self.last_job.ended_at if self.last_job else None
-        return ended is not None and 0 <= self.now_at - ended < self.cool_down_seconds
+        return ended is not None and abs(self.now_at - ended) < self.cool_down_seconds
 
 
 @dataclass(frozen=True, slots=True)

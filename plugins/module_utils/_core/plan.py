@@ -23,6 +23,7 @@ FAILOVER: tuple[Step, ...] = (
     Step("fence", "fenced", "make sure that the old primary can take no write, and prove it"),
     Step("catch_up", "caught_up", "let every replica apply all it has received"),
     Step("choose_candidate", "chosen", "pick the replica to promote, and say why not the others"),
+    Step("salvage", "salvaged", "apply to the candidate what only the old primary's binary log holds"),
     Step("promote", "promoted", "make the candidate a writable primary"),
     Step("switch_dns", "dns_moved", "point the cluster's name at the new primary, on every authoritative server"),
     Step("repoint", "repointed", "let the other replicas follow the new primary"),

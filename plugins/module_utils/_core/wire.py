@@ -12,6 +12,7 @@ from .observation import ProcessState
 OBSERVATION_PATH = "/v1/observation"  # GET agent → Observation, probed now
 SIGHTING_PATH = "/v1/sighting"  # POST agent: SightingRequest → Sighting
 STOP_PATH = "/v1/stop"  # POST agent: StopRequest → StopAnswer
+SALVAGE_PATH = "/v1/salvage"  # POST agent: SalvageRequest → SalvageAnswer
 REPORT_PATH = "/v1/report"  # POST monitor: Observation → Acknowledgement
 RELAY_PATH = "/v1/relay"  # POST monitor, by another monitor: Observation → Acknowledgement
 
@@ -38,6 +39,27 @@ class StopRequest:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StopAnswer:
     process: ProcessState
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SalvageRequest:
+    """ "What do your binary logs hold beyond ``have``?", a GTID set; asked by ``job`` under ``epoch``."""
+
+    cluster: str
+    node: str
+    job: str
+    epoch: int
+    have: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SalvageAnswer:
+    """``dump``: what mysqlbinlog printed, compressed (zlib) and in base64. ``truncated``: the last event is cut off, as
+    a kill leaves it, and mysqlbinlog says so in ``detail``."""
+
+    dump: str
+    truncated: bool
     detail: str
 
 

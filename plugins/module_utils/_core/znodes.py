@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every znode: its path and the shape of what it holds. All data is JSON; paths hang below the configured root.
 
-``*_at`` is wall-clock time, in seconds since 1970, written for people; nothing is decided by it.
+``*_at`` is wall-clock time, in seconds since 1970, written for people; only a cool-down is decided by it.
 """
 
 from __future__ import annotations
@@ -170,7 +170,10 @@ class StepRecord:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """One failover, from the plan (written before the act) to its end."""
+    """One failover, from the plan (written before the act) to its end.
+
+    ``trouble``: why the last run did not get further; empty while all goes well.
+    """
 
     id: str
     cluster: str
@@ -183,6 +186,7 @@ class Job:
     opened_at: float
     ended_at: float | None = None
     candidate: str | None = None
+    trouble: str = ""
     steps: tuple[StepRecord, ...] = field(default_factory=tuple)
 
     @property

@@ -129,7 +129,7 @@ def append_step(
         raise Refused(f"cluster {record.spec.cluster} has no job to record the step {done.step} in")
     job, cluster = record.job.value, record.spec.cluster
     kept = tuple(each for each in job.steps if each.step != done.step)
-    updated = replace(job, steps=(*kept, done), candidate=candidate or job.candidate)
+    updated = replace(job, steps=(*kept, done), candidate=candidate or job.candidate, trouble="")
     state: Change = Check(state_path(cluster), record.state.version)
     if new_primary is not None and new_primary != record.state.value.primary:
         state = Replace(state_path(cluster), replace(record.state.value, primary=new_primary), record.state.version)
@@ -140,6 +140,14 @@ def append_step(
             f"step {done.step} of job {job.id} was carried out, but another changed the cluster's record meanwhile"
         ) from None
     return updated
+
+
+def note_trouble(store: Store, cluster: str, epoch: int, sentence: str) -> None:
+    """Say in the record why the job does not get further, unless it is no longer ours; said once, written once."""
+    record = read_record(store, cluster)
+    if record.job is None or record.job.value.epoch != epoch or record.job.value.trouble == sentence:
+        return
+    store.replace(job_path(cluster), replace(record.job.value, trouble=sentence), record.job.version)
 
 
 def end_job(store: Store, record: Record, target: JobState, because: str, now_at: float) -> Job:

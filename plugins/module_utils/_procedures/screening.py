@@ -18,6 +18,8 @@ from .._core.observation import Observation, ProcessState, Reach, Sighting
 from .._core.snapshot import Snapshot
 from .._core.wire import OBSERVATION_PATH, SIGHTING_PATH, SightingRequest
 
+PROVEN_GRACE_SECONDS = 0.25
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Means:
@@ -56,13 +58,34 @@ async def _replicas_word(replica: Node, primary: Node, means: Means) -> Sighting
     return Sighting(observer=replica.name, target=primary.name, reach=seen.reach, detail=seen.detail)
 
 
+async def _hear(questions: dict[str, asyncio.Task[Sighting]], primary: str, seconds: float | None) -> list[Sighting]:
+    """The replicas' answers; who has not answered after ``seconds`` (None: each question's own deadline) is UNKNOWN."""
+    if questions:
+        await asyncio.wait(questions.values(), timeout=seconds)
+    heard = []
+    for name, question in questions.items():
+        if question.done():
+            heard.append(question.result())
+        else:
+            question.cancel()
+            heard.append(Sighting(observer=name, target=primary, reach=Reach.UNKNOWN, detail="not waited for"))
+    return heard
+
+
 async def screen(spec: ClusterSpec, primary_name: str, suspected: Health, means: Means) -> Snapshot:
-    """Every answer that came within the deadline, frozen; what did not come is UNKNOWN or None."""
+    """Every answer that came within the deadline, frozen; what did not come is UNKNOWN or None.
+
+    The replicas are asked at the same moment as everybody else. Where the primary's own agent says now that mysqld has
+    exited, and nothing answers us there, that is proof: the replicas are then heard, but not waited for.
+    """
     primary = spec.node(primary_name)
-    replicas = (_replicas_word(replica, primary, means) for replica in spec.others(primary_name))
-    own, word, sightings = await asyncio.gather(
-        _own_connect(primary, means), _agents_word(primary, means), asyncio.gather(*replicas)
-    )
+    questions = {
+        replica.name: asyncio.create_task(_replicas_word(replica, primary, means))
+        for replica in spec.others(primary_name)
+    }
+    own, word = await asyncio.gather(_own_connect(primary, means), _agents_word(primary, means))
+    proven = own.reach.denies_life and word is not None and word.process is ProcessState.EXITED
+    sightings = await _hear(questions, primary_name, PROVEN_GRACE_SECONDS if proven else None)
     answered = word is not None or own.reach not in (Reach.TIMED_OUT, Reach.UNKNOWN)
     return Snapshot(
         cluster=spec.cluster,

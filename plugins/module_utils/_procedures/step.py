@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from .._adapters.agent import TlsFiles
 from .._adapters.mysql import Login
 from .._adapters.zookeeper import Store, open_store
 from .._core.cluster import ClusterSpec, Node
-from .._core.errors import Refused
+from .._core.errors import AltairError, Paused, Refused, StaleEpoch
 from .._core.plan import steps_missing_before
 from .._core.znodes import Evidence, Job, StepRecord
-from .jobs import append_step, current_job, read_record
+from .jobs import append_step, current_job, note_trouble, read_record
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,7 +93,12 @@ def run_step(
         if missing and not check:
             raise Refused(f"step {name} of job {job.id} comes after {', '.join(missing)}; run that first")
         scene = Scene(store=store, spec=record.spec, job=job, neighbours=neighbours, check=check)
-        outcome = act(scene)
+        try:
+            outcome = act(scene)
+        except AltairError as error:
+            if not check and not isinstance(error, (StaleEpoch, Paused)):
+                _note(store, cluster, epoch, f"{name}: {error}")
+            raise
         done = StepRecord(
             step=name,
             epoch=epoch,
@@ -105,3 +111,8 @@ def run_step(
         if not check:
             append_step(store, record, done, candidate=outcome.candidate, new_primary=outcome.new_primary)
     return done
+
+
+def _note(store: Store, cluster: str, epoch: int, sentence: str) -> None:
+    with suppress(AltairError):  # the step's own error is what must be heard
+        note_trouble(store, cluster, epoch, sentence)

@@ -18,6 +18,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql im
     read_option_file,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import Refused, Unavailable
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.gtid import GtidSet
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import (
     Observation,
     ProcessState,
@@ -26,8 +27,11 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation 
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.wire import (
     OBSERVATION_PATH,
+    SALVAGE_PATH,
     SIGHTING_PATH,
     STOP_PATH,
+    SalvageAnswer,
+    SalvageRequest,
     SightingRequest,
     StopAnswer,
     StopRequest,
@@ -38,6 +42,7 @@ from ..loop import ready
 from ..settings import AgentSettings
 from .process import MysqldProcess
 from .reporter import Reporter
+from .salvage import find_index, salvage
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +50,7 @@ FIND_SECONDS = 0.2  # how often to look for a mysqld that is not there
 RETRY_SECONDS = 1.0  # how soon to beat again when no monitor has acknowledged
 STOP_SECONDS = 10.0  # how long a killed mysqld may take to give its memory back
 ORDER_ROLES = frozenset({"orchestrator", "operator"})
+ASKING_ROLES = ORDER_ROLES | {"agent"}
 
 
 class Agent:
@@ -67,8 +73,9 @@ class Agent:
     def routes(self) -> tuple[Route, ...]:
         return (
             Route("GET", OBSERVATION_PATH, None, self._serve_observation),
-            Route("POST", SIGHTING_PATH, SightingRequest, self._serve_sighting),
+            Route("POST", SIGHTING_PATH, SightingRequest, self._serve_sighting, ASKING_ROLES),
             Route("POST", STOP_PATH, StopRequest, self._serve_stop, ORDER_ROLES),
+            Route("POST", SALVAGE_PATH, SalvageRequest, self._serve_salvage, ORDER_ROLES),
         )
 
     async def _probe(self) -> Probe:
@@ -141,19 +148,31 @@ class Agent:
             seen = Probe(Reach.TIMED_OUT, f"no answer within {seconds:g} s")
         return Sighting(observer=self._settings.node, target=asked.target, reach=seen.reach, detail=seen.detail)
 
-    async def _serve_stop(self, peer: Peer, order: StopRequest) -> StopAnswer:
+    def _check_order(self, order: StopRequest | SalvageRequest) -> None:
+        """An order must be for this node, and of no job older than the newest that was seen here."""
         mine = (self._settings.cluster, self._settings.node)
         if (order.cluster, order.node) != mine:
             raise Refused(f"this is {'/'.join(mine)}, the order of job {order.job} is for {order.cluster}/{order.node}")
         if order.epoch < self._epoch:
             raise Refused(f"job {order.job} has epoch {order.epoch}, but epoch {self._epoch} was seen here")
         self._epoch = order.epoch
+
+    async def _serve_salvage(self, peer: Peer, order: SalvageRequest) -> SalvageAnswer:
+        self._check_order(order)
+        log.warning("%s asks for the tail of the binary logs, job %s", peer.name, order.job)
+        mysqld = self._settings.mysqld
+        known = self._last.server.binlog_index if self._last.server else ""
+        index = find_index(known, mysqld.data_folder)
+        return await salvage(mysqld.mysqlbinlog, index, GtidSet.parse(order.have), mysqld.salvage_seconds)
+
+    async def _serve_stop(self, peer: Peer, order: StopRequest) -> StopAnswer:
+        self._check_order(order)
         log.warning("%s orders mysqld killed, by job %s, epoch %d", peer.name, order.job, order.epoch)
         self._process.kill()
         try:
             await asyncio.wait_for(self._process.exited(), STOP_SECONDS)
         except TimeoutError:
-            raise Unavailable(f"mysqld of {'/'.join(mine)} was killed and has not exited yet") from None
+            raise Unavailable(f"mysqld of {self._settings.node} was killed and has not exited yet") from None
         return StopAnswer(process=self._process.state, detail=f"process {self._process.process_id}")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from itertools import chain, repeat
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import (
@@ -31,7 +32,6 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes impor
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import (
     OPERATOR,
     Record,
-    end_job,
     open_job,
     read_record,
     screening_of,
@@ -43,8 +43,7 @@ from .runner import PlaybookRunner
 
 log = logging.getLogger(__name__)
 
-RETRY_SECONDS = 2.0
-RUNS_MAX = 3  # a playbook that failed is run again: its steps are idempotent and much that fails once is a flap
+RETRY_SECONDS = (2.0, 2.0, 5.0, 10.0, 30.0)  # between the runs of a job that fails; the last one goes on for ever
 
 
 class Desk:
@@ -57,6 +56,7 @@ class Desk:
         self._means = means
         self._runner = runner
         self._woken = asyncio.Event()
+        self._last_conclusion: tuple[int, str, tuple[str, ...]] | None = None
         self._loop = asyncio.get_running_loop()
 
     def wake(self) -> None:
@@ -81,7 +81,7 @@ class Desk:
                 log.info("%s is not registered any more", self._cluster)
             except AltairError as error:
                 log.error("%s: %s", self._cluster, error)
-                self._loop.call_later(RETRY_SECONDS, self.wake)
+                self._loop.call_later(RETRY_SECONDS[0], self.wake)
 
     async def _read(self) -> Record:
         return await asyncio.to_thread(read_record, self._store, self._cluster)
@@ -139,9 +139,14 @@ class Desk:
         )
         against = blockers(situation)
         found = screening_of(snapshot, rule, against, suspicion, by=self._owner, now_at=time.time())
-        log.warning("%s/%s: %s, %s", self._cluster, primary, rule.verdict.value, rule.because)
+        conclusion = (suspicion.epoch, rule.because, against)
+        if conclusion != self._last_conclusion:  # a suspicion is raised again every beat; what is new is said once
+            log.warning("%s/%s: %s, %s", self._cluster, primary, rule.verdict.value, rule.because)
         if against:
-            await asyncio.to_thread(self._store.put, screening_path(self._cluster), found)
+            if conclusion != self._last_conclusion:
+                log.warning("%s is not failed over: %s", self._cluster, "; ".join(against))
+                await asyncio.to_thread(self._store.put, screening_path(self._cluster), found)
+            self._last_conclusion = conclusion
             await self._drop_suspicion(record, "; ".join(against))
             return
         job = await asyncio.to_thread(
@@ -155,25 +160,23 @@ class Desk:
     async def _drop_suspicion(self, record: Record, because: str) -> None:
         if record.suspicion is None:
             return
-        log.info("the suspicion of %s is answered: %s", self._cluster, because)
+        log.debug("the suspicion of %s is answered: %s", self._cluster, because)
         path = suspicion_path(self._cluster)
         await asyncio.to_thread(self._store.delete, path, record.suspicion.version)
 
     async def _carry_out(self, job: Job) -> None:
-        """Run the playbook, again if it fails, and see that the job does not stay open because of us."""
+        """Run the playbook until the job has ended, paused or passed to another; steps that hold already are quick."""
         variables: dict[str, str | int] = {"cluster": self._cluster, "altair_epoch": job.epoch}
-        for attempt in range(1, RUNS_MAX + 1):
+        for pause_seconds in chain(RETRY_SECONDS, repeat(RETRY_SECONDS[-1])):
             code = await self._runner.run(variables)
             record = await self._read()
             ours = record.job is not None and record.job.value.epoch == job.epoch
-            if not ours or not _is_open(record):
+            if record.job is None or not ours or not _is_open(record):
                 state = record.job.value.state.value if record.job else "gone"
                 log.warning("job %s: the playbook ended with %d, the job is %s", job.id, code, state)
                 return
-            log.error("job %s: run %d of %d ended with %d", job.id, attempt, RUNS_MAX, code)
-            await asyncio.sleep(RETRY_SECONDS)
-        because = f"its playbook failed {RUNS_MAX} times; its log says why"
-        await asyncio.to_thread(end_job, self._store, record, JobState.FAILED, because, time.time())
+            log.error("job %s: a run ended with %d: %s", job.id, code, record.job.value.trouble or "see its log")
+            await asyncio.sleep(pause_seconds)
 
 
 def _is_open(record: Record) -> bool:

@@ -20,7 +20,7 @@ from ..settings import Runner
 
 log = logging.getLogger(__name__)
 
-HERE = Path(__file__).resolve()
+WAITING = "altair.mysql_ha.await_job"
 COLLECTIONS_ROOT = next(parent.parent for parent in Path(__file__).parents if parent.name == "ansible_collections")
 
 Variables = dict[str, str | int]
@@ -36,8 +36,11 @@ class PlaybookRunner(Protocol):
     async def close(self) -> None: ...
 
 
-def _environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+def _environment(**more: str) -> dict[str, str]:
+    """Ours, less what would make Ansible behave in another way than on any other host."""
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_") or name == "ANSIBLE_HOME"
+    }
     return {
         **kept,
         "LC_ALL": "C.UTF-8",
@@ -46,8 +49,13 @@ def _environment() -> dict[str, str]:
         "ANSIBLE_INVENTORY_UNPARSED_WARNING": "False",
         "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
         "ANSIBLE_NOCOLOR": "1",
-        **{name: os.environ[name] for name in ("ANSIBLE_HOME",) if name in os.environ},
+        **more,
     }
+
+
+def _command(settings: Runner, *more: str) -> list[str]:
+    program = str(Path(sys.executable).with_name("ansible-playbook"))
+    return [program, settings.playbook, "--extra-vars", f"@{settings.variables_file}", *more]
 
 
 def _log_to(stack: ExitStack, settings: Runner) -> IO[bytes] | None:
@@ -74,8 +82,7 @@ class AnsiblePlaybook:
 
     async def run(self, variables: Variables) -> int:
         settings = self._settings
-        command = [str(Path(sys.executable).with_name("ansible-playbook")), settings.playbook]
-        command += ["--extra-vars", f"@{settings.variables_file}", "--extra-vars", json.dumps(variables)]
+        command = _command(settings, "--extra-vars", json.dumps(variables))
         with ExitStack() as stack:
             output = _log_to(stack, settings)
             process = await asyncio.create_subprocess_exec(
@@ -88,7 +95,10 @@ class AnsiblePlaybook:
 
 
 class HotSpare:
-    """Keeps one warm process in reserve. It runs one job and is replaced; a second job at once starts its own."""
+    """Keeps one process in reserve that has loaded everything and waits (see plugins/callback/await_job.py).
+
+    It runs one job and is replaced; a second job at once starts its own.
+    """
 
     def __init__(self, settings: Runner) -> None:
         self._settings = settings
@@ -96,18 +106,14 @@ class HotSpare:
         self._replacing: asyncio.Task[None] | None = None
 
     async def _start(self) -> asyncio.subprocess.Process:
-        settings = self._settings
         with ExitStack() as stack:
-            output = _log_to(stack, settings)
+            output = _log_to(stack, self._settings)
             return await asyncio.create_subprocess_exec(
-                sys.executable,
-                str(HERE.with_name("hot_spare.py")),
-                settings.playbook,
-                settings.variables_file,
+                *_command(self._settings),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=output,
                 stderr=output,
-                env=_environment(),
+                env=_environment(ANSIBLE_CALLBACKS_ENABLED=WAITING),
             )
 
     async def prepare(self) -> None:

@@ -1,0 +1,150 @@
+"""docs/verdicts.md: the tables by which it is decided whether a primary is dead and what may be done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from types import ModuleType
+from typing import Protocol
+
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core import (
+    candidate,
+    fencing,
+    health,
+    permission,
+    verdict,
+)
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.health import Health
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import ProcessState, Reach, Sighting
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.snapshot import Snapshot
+from tests.tools.pages import markdown as md
+
+# What a column or row of the grids stands for: several answers that no rule tells apart.
+SUSPICIONS: dict[str, tuple[Health, ...]] = {
+    "`mysqld_exited`: the agent reported the exit": (Health.MYSQLD_EXITED,),
+    "`mysqld_hung`: the agent reported that its mysqld does not answer": (Health.MYSQLD_HUNG,),
+    "`host_silent`: three reports are missing": (Health.HOST_SILENT,),
+    "anything else, when an operator asks": (Health.HEALTHY, Health.MYSQLD_DUBIOUS, Health.UNKNOWN),
+}
+OWN_CONNECT: dict[str, tuple[tuple[Reach, bool | None], ...]] = {
+    "turned away": ((Reach.DUBIOUS, None),),
+    "reached, writable": ((Reach.REACHED, False),),
+    "reached, read-only": ((Reach.REACHED, True),),
+    "refused or timed out": ((Reach.REFUSED, None), (Reach.TIMED_OUT, None)),
+    "unknown": ((Reach.UNKNOWN, None),),
+}
+AGENT: dict[str, tuple[ProcessState, ...]] = {
+    "exited": (ProcessState.EXITED,),
+    "running": (ProcessState.RUNNING,),
+    "no answer": (ProcessState.UNKNOWN,),
+}
+REPLICAS: dict[str, tuple[tuple[Reach, ...], ...]] = {
+    "one reaches it": ((Reach.REACHED, Reach.REFUSED), (Reach.DUBIOUS, Reach.UNKNOWN), (Reach.REACHED, Reach.UNKNOWN)),
+    "all fail": ((Reach.REFUSED, Reach.TIMED_OUT), (Reach.TIMED_OUT,), (Reach.REFUSED,)),
+    "one silent, the others fail": ((Reach.UNKNOWN, Reach.TIMED_OUT), (Reach.UNKNOWN, Reach.REFUSED)),
+    "all silent, or none": ((Reach.UNKNOWN,), (Reach.UNKNOWN, Reach.UNKNOWN), ()),
+}
+
+
+class Reason(Protocol):
+    @property
+    def because(self) -> str: ...
+
+
+def snapshots(suspected: str, own: str, agent: str, replicas: str) -> Iterable[Snapshot]:
+    """Every snapshot that a cell of a grid stands for."""
+    for health_seen in SUSPICIONS[suspected]:
+        for reach, read_only in OWN_CONNECT[own]:
+            for word in AGENT[agent]:
+                for answers in REPLICAS[replicas]:
+                    yield Snapshot(
+                        cluster="orders",
+                        primary="db1",
+                        suspected=health_seen,
+                        agent=word,
+                        host=None,
+                        orchestrator=reach,
+                        read_only=read_only,
+                        replicas=tuple(
+                            Sighting(observer=f"db{number}", target="db1", reach=answer)
+                            for number, answer in enumerate(answers, 2)
+                        ),
+                    )
+
+
+def cell(suspected: str, own: str, agent: str, replicas: str) -> str:
+    """The verdict of a cell and the number of its rule; LookupError when the cell would need more than one."""
+    rules = {verdict.RULES.index(verdict.judge(seen)) for seen in snapshots(suspected, own, agent, replicas)}
+    if len(rules) != 1:
+        raise LookupError(f"{suspected}, {own}, {agent}, {replicas}: rules {sorted(rules)} all apply; split the cell")
+    (number,) = rules
+    rule = verdict.RULES[number]
+    name = f"**{rule.verdict.value}**" if rule.actionable else rule.verdict.value
+    return f"{name} ({number + 1})"
+
+
+def grid(suspected: str) -> str:
+    """One table; what the agent says is named only where it matters."""
+    rows = []
+    for own in OWN_CONNECT:
+        cells = {agent: tuple(cell(suspected, own, agent, each) for each in REPLICAS) for agent in AGENT}
+        for verdicts in dict.fromkeys(cells.values()):
+            agents = [agent for agent in AGENT if cells[agent] == verdicts]
+            rows.append((own, "anything" if len(agents) == len(AGENT) else " or ".join(agents), *verdicts))
+    heads = ("orchestrator's connect", "its agent says", *(f"replicas: {each}" for each in REPLICAS))
+    return f"### Suspected: {suspected}\n\n" + md.table(heads, rows)
+
+
+def reasons(module: ModuleType, name: str, rows: Sequence[Reason]) -> str:
+    numbered = zip(rows, md.conditions(module, name), strict=True)
+    return md.table(
+        ("", "why", "condition"), [(str(n), row.because, md.code(when)) for n, (row, when) in enumerate(numbered, 1)]
+    )
+
+
+def rules_table() -> str:
+    numbered = enumerate(zip(verdict.RULES, md.conditions(verdict, "RULES"), strict=True), 1)
+    rows = [
+        (str(number), md.code(rule.verdict.value), "yes" if rule.actionable else "no", rule.because, md.code(when))
+        for number, (rule, when) in numbered
+    ]
+    return md.table(("", "verdict", "failover?", "because", "condition"), rows)
+
+
+def health_table() -> str:
+    numbered = enumerate(zip(health.HEALTH_RULES, md.conditions(health, "HEALTH_RULES"), strict=True), 1)
+    rows = [
+        (str(number), md.code(rule.health.value), "yes" if rule.suspicious else "no", rule.because, md.code(when))
+        for number, (rule, when) in numbered
+    ]
+    return md.table(("", "health", "suspicion?", "because", "condition"), rows)
+
+
+def page() -> str:
+    proofs = [(md.code(rung.value), text) for rung, text in fencing.PROOF_SENTENCES.items()]
+    return md.page(
+        "Verdicts",
+        "plugins/module_utils/_core/{health,verdict,permission,fencing,candidate}.py",
+        "Five tables decide. In the first two the first row that matches wins; in the others every row that matches"
+        " counts. Nothing else in the system concludes that a primary is dead.",
+        "## 1. A monitor judges a node",
+        "A suspicion is raised only of the node that is primary. A beat is 10 s in the profile `altair` and 1 s in"
+        " `fast`.",
+        health_table(),
+        "## 2. An orchestrator judges a suspected primary",
+        "It asks the primary, the primary's agent and every replica's agent at once, and judges the answers together."
+        " `UNKNOWN` stands for an answer that did not come in time.",
+        rules_table(),
+        "## 3. Every combination",
+        "The number in brackets is the row above that wins. Bold: a failover may go on. Between the answers that share"
+        " a cell no row tells any difference.",
+        *(grid(suspected) for suspected in SUSPICIONS),
+        "## 4. What forbids a failover all the same",
+        reasons(permission, "BLOCKERS", permission.BLOCKERS),
+        "## 5. What proves that the old primary can take no write",
+        "Without one of these the job pauses, unless the cluster's policy `unproven_fence` is `promote`.",
+        md.table(("way", "what is proven"), proofs),
+        "## 6. Which replica cannot be promoted",
+        reasons(candidate, "EXCLUSIONS", candidate.EXCLUSIONS),
+        "Of the others the one that lacks the fewest transactions of what any reachable replica has is taken; ties go"
+        " by name. What it lacks it fetches from the replica that has it before it is promoted.",
+    )

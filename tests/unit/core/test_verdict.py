@@ -1,0 +1,278 @@
+"""The table of verdicts, proved by every small snapshot."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
+
+import pytest
+
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.health import Health
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import ProcessState, Reach, Sighting
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.snapshot import Snapshot
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.verdict import RULES, Rule, Verdict, judge
+from tests.unit.core.worlds import snapshot, snapshots
+
+LIFE = {Reach.REACHED, Reach.DUBIOUS}
+SILENCE_OR_REFUSAL = {Reach.REFUSED, Reach.TIMED_OUT}
+
+
+def reaches(seen: Snapshot) -> set[Reach]:
+    return {each.reach for each in seen.replicas}
+
+
+def exited(seen: Snapshot) -> bool:
+    """The agent's word that mysqld exited, unless the agent has since said that it runs."""
+    return seen.agent is ProcessState.EXITED or (
+        seen.agent is ProcessState.UNKNOWN and seen.suspected is Health.MYSQLD_EXITED
+    )
+
+
+HUNG = "mysqld runs, by its agent's word, and answers nobody: not its agent, not the orchestrator, no replica"
+UNPROVEN = "nobody reaches the primary, but its reports have not been missing for three beats and no exit was seen"
+# Each sentence of the table, and by another road what has to be so wherever it is said.
+TRUE_WHEN: dict[str, Callable[[Snapshot], bool]] = {
+    "the primary answered the orchestrator and refused to let it in; a server that refuses is alive": lambda seen: (
+        seen.orchestrator is Reach.DUBIOUS
+    ),
+    "its agent saw mysqld exit; it is back and boots read-only, so the cluster has no writable primary": lambda seen: (
+        seen.suspected is Health.MYSQLD_EXITED and seen.orchestrator is Reach.REACHED and seen.read_only is True
+    ),
+    "the orchestrator reaches the primary": lambda seen: seen.orchestrator is Reach.REACHED,
+    "monitors and the orchestrator are cut off from the primary, but a replica still reaches it": lambda seen: (
+        seen.suspected is Health.HOST_SILENT and seen.orchestrator not in LIFE and bool(reaches(seen) & LIFE)
+    ),
+    "the orchestrator cannot reach the primary, but a replica still does": lambda seen: (
+        seen.orchestrator not in LIFE and bool(reaches(seen) & LIFE)
+    ),
+    "its agent saw mysqld exit, and neither the orchestrator nor a replica reaches it": lambda seen: (
+        exited(seen) and seen.orchestrator in SILENCE_OR_REFUSAL and not reaches(seen) & LIFE
+    ),
+    "the orchestrator's own connection attempt gave no answer to judge by": lambda seen: (
+        seen.orchestrator is Reach.UNKNOWN
+    ),
+    "at least one replica could not be asked whether it reaches the primary": lambda seen: (
+        Reach.UNKNOWN in reaches(seen) or not seen.replicas
+    ),
+    HUNG: lambda seen: (
+        seen.agent is ProcessState.RUNNING
+        and seen.suspected is Health.MYSQLD_HUNG
+        and seen.orchestrator in SILENCE_OR_REFUSAL
+        and reaches(seen) <= SILENCE_OR_REFUSAL
+    ),
+    "the primary's agent still answers and says that mysqld runs; only the ways to mysqld are cut": lambda seen: (
+        seen.agent is ProcessState.RUNNING and not (reaches(seen) | {seen.orchestrator}) & LIFE
+    ),
+    "monitors miss its reports, and neither the orchestrator nor any replica reaches it": lambda seen: (
+        seen.suspected is Health.HOST_SILENT
+        and seen.orchestrator in SILENCE_OR_REFUSAL
+        and bool(seen.replicas)
+        and reaches(seen) <= SILENCE_OR_REFUSAL
+    ),
+    UNPROVEN: lambda seen: (
+        seen.suspected is not Health.HOST_SILENT
+        and not exited(seen)
+        and not (reaches(seen) | {seen.orchestrator}) & LIFE
+    ),
+}
+
+
+def with_less_known(seen: Snapshot) -> Iterator[tuple[str, Snapshot]]:
+    """The same screening with one answer replaced by none, and whose answer it was."""
+    if seen.orchestrator is not Reach.UNKNOWN:
+        yield "orchestrator", replace(seen, orchestrator=Reach.UNKNOWN, read_only=None)
+    if seen.read_only is not None:
+        yield "read_only", replace(seen, read_only=None)
+    if seen.host is not None:
+        yield "host", replace(seen, host=None)
+    if seen.agent is not ProcessState.UNKNOWN:
+        yield "agent", replace(seen, agent=ProcessState.UNKNOWN)
+    if seen.suspected is not Health.UNKNOWN:
+        yield "monitor", replace(seen, suspected=Health.UNKNOWN)
+    for index, sighting in enumerate(seen.replicas):
+        if sighting.reach is not Reach.UNKNOWN:
+            mute = replace(sighting, reach=Reach.UNKNOWN)
+            yield "replica", replace(seen, replicas=(*seen.replicas[:index], mute, *seen.replicas[index + 1 :]))
+
+
+@cache
+def awakened() -> tuple[tuple[str, Snapshot], ...]:
+    """Every loss of one answer that turns a verdict which forbids a failover into one that allows it."""
+    return tuple(
+        (who, seen)
+        for seen in snapshots()
+        if not judge(seen).actionable
+        for who, poorer in with_less_known(seen)
+        if judge(poorer).actionable
+    )
+
+
+def test_every_row_wins_somewhere() -> None:
+    won = Counter(RULES.index(judge(seen)) for seen in snapshots())
+    assert sorted(won) == list(range(len(RULES)))
+
+
+def test_every_row_says_a_sentence_of_its_own() -> None:
+    assert len({rule.because for rule in RULES}) == len(RULES)
+
+
+def test_every_verdict_of_the_vocabulary_is_given_by_some_row() -> None:
+    assert {rule.verdict for rule in RULES} == set(Verdict)
+
+
+def test_what_cannot_be_told_is_never_acted_on() -> None:
+    idle = {Verdict.UNCERTAIN, Verdict.FALSE_ALARM, Verdict.UNREACHABLE_PRIMARY}
+    assert all(rule.actionable is (rule.verdict not in idle) for rule in RULES)
+
+
+def test_every_sentence_is_true_wherever_it_is_said() -> None:
+    assert set(TRUE_WHEN) == {rule.because for rule in RULES}
+    liars = {judge(seen).because for seen in snapshots() if not TRUE_WHEN[judge(seen).because](seen)}
+    assert not liars
+
+
+def test_a_primary_somebody_connects_to_is_never_failed_over_unless_it_came_back_read_only() -> None:
+    for seen in snapshots():
+        if seen.orchestrator in LIFE or reaches(seen) & LIFE:
+            rule = judge(seen)
+            assert not rule.actionable or rule.verdict is Verdict.RESTARTED_PRIMARY
+
+
+def test_a_failover_always_rests_on_the_orchestrators_own_look() -> None:
+    for seen in snapshots():
+        if judge(seen).actionable:
+            assert seen.orchestrator in SILENCE_OR_REFUSAL or (seen.orchestrator, seen.read_only) == (
+                Reach.REACHED,
+                True,
+            )
+
+
+def test_without_an_exit_every_replica_has_to_deny_the_primary() -> None:
+    for seen in snapshots():
+        if judge(seen).actionable and not exited(seen) and seen.orchestrator is not Reach.REACHED:
+            assert reaches(seen)
+            assert reaches(seen) <= SILENCE_OR_REFUSAL
+
+
+def test_when_nobody_answers_nothing_is_done_whatever_a_monitor_suspects() -> None:
+    mute = [seen for seen in snapshots() if seen.agent is ProcessState.UNKNOWN and seen.orchestrator is Reach.UNKNOWN]
+    assert {judge(seen).verdict for seen in mute if reaches(seen) <= {Reach.UNKNOWN}} == {Verdict.UNCERTAIN}
+
+
+def test_the_orchestrators_or_a_monitors_silence_never_makes_a_failover_possible() -> None:
+    assert not {who for who, _seen in awakened()} & {"orchestrator", "monitor", "host", "read_only"}
+
+
+def test_a_replicas_silence_makes_a_failover_possible_only_where_the_exit_was_seen() -> None:
+    cases = [seen for who, seen in awakened() if who == "replica"]
+    assert cases
+    assert all(exited(seen) for seen in cases)
+
+
+def test_the_agents_silence_is_evidence_only_with_missing_reports_or_an_exit_it_told_of_before() -> None:
+    cases = [seen for who, seen in awakened() if who == "agent"]
+    assert {seen.suspected for seen in cases} == {Health.HOST_SILENT, Health.MYSQLD_EXITED}
+    assert all(seen.agent is ProcessState.RUNNING for seen in cases)
+    assert all(seen.orchestrator in SILENCE_OR_REFUSAL and not reaches(seen) & LIFE for seen in cases)
+
+
+def test_more_replicas_that_saw_the_same_change_nothing() -> None:
+    for seen in snapshots():
+        if len(seen.replicas) == 1:
+            twin = replace(seen, replicas=(*seen.replicas, replace(seen.replicas[0], observer="db3")))
+            assert judge(twin) is judge(seen)
+
+
+CASES: tuple[tuple[str, Snapshot, Verdict, bool], ...] = (
+    ("the host is down", snapshot(Health.HOST_SILENT, host=False), Verdict.LOST_PRIMARY, True),
+    (
+        "mysqld is down and the host is up",
+        snapshot(Health.MYSQLD_EXITED, ProcessState.EXITED, True, Reach.REFUSED, None, (Reach.REFUSED, Reach.REFUSED)),
+        Verdict.DEAD_PRIMARY,
+        True,
+    ),
+    (
+        "primary and replicas are cut off from each other and both live",
+        snapshot(Health.HEALTHY, ProcessState.RUNNING, True, Reach.REACHED, False),
+        Verdict.FALSE_ALARM,
+        False,
+    ),
+    (
+        "the orchestrator is cut off and the monitor's reports say that mysqld died",
+        snapshot(Health.MYSQLD_EXITED, ProcessState.UNKNOWN, None, Reach.TIMED_OUT),
+        Verdict.DEAD_PRIMARY,
+        True,
+    ),
+    (
+        "the orchestrator is cut off and the monitor's reports say that mysqld lives",
+        snapshot(Health.HEALTHY, ProcessState.UNKNOWN, None, Reach.TIMED_OUT),
+        Verdict.UNCERTAIN,
+        False,
+    ),
+    (
+        "the monitor is cut off and the orchestrator is not",
+        snapshot(Health.HOST_SILENT, ProcessState.RUNNING, True, Reach.REACHED, False),
+        Verdict.FALSE_ALARM,
+        False,
+    ),
+    ("monitor and orchestrator are both cut off", snapshot(Health.HOST_SILENT), Verdict.LOST_PRIMARY, True),
+    (
+        "both are cut off and a replica still reaches it",
+        snapshot(Health.HOST_SILENT, replicas=(Reach.TIMED_OUT, Reach.REACHED)),
+        Verdict.UNCERTAIN,
+        False,
+    ),
+    (
+        "it has too many connections",
+        snapshot(Health.MYSQLD_HUNG, ProcessState.RUNNING, True, Reach.DUBIOUS),
+        Verdict.FALSE_ALARM,
+        False,
+    ),
+    (
+        "a replica is turned away by it",
+        snapshot(Health.MYSQLD_HUNG, ProcessState.RUNNING, True, replicas=(Reach.DUBIOUS, Reach.TIMED_OUT)),
+        Verdict.UNREACHABLE_PRIMARY,
+        False,
+    ),
+    (
+        "mysqld hangs",
+        snapshot(Health.MYSQLD_HUNG, ProcessState.RUNNING, True),
+        Verdict.HUNG_PRIMARY,
+        True,
+    ),
+    (
+        "mysqld exited and was restarted before anybody looked",
+        snapshot(Health.MYSQLD_EXITED, ProcessState.RUNNING, True, Reach.REACHED, True),
+        Verdict.RESTARTED_PRIMARY,
+        True,
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdict", "actionable"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+)
+def test_the_known_cases_are_judged_as_the_service_it_is_modelled_on_does(
+    seen: Snapshot, verdict: Verdict, actionable: bool
+) -> None:
+    rule: Rule = judge(seen)
+    assert (rule.verdict, rule.actionable) == (verdict, actionable)
+
+
+def test_a_snapshot_sorts_its_replicas_into_reaching_denying_and_silent_without_rest() -> None:
+    for seen in snapshots():
+        groups = (seen.replicas_reaching_primary, seen.replicas_denying_primary, seen.replicas_silent)
+        assert sorted(name for group in groups for name in group) == [each.observer for each in seen.replicas]
+    mixed = snapshot(replicas=(Reach.DUBIOUS, Reach.REFUSED, Reach.UNKNOWN, Reach.REACHED, Reach.TIMED_OUT))
+    assert mixed.replicas_reaching_primary == ("db2", "db5")
+    assert mixed.replicas_denying_primary == ("db3", "db6")
+    assert mixed.replicas_silent == ("db4",)
+
+
+def test_a_snapshot_cannot_be_changed_once_taken() -> None:
+    with pytest.raises(AttributeError):
+        snapshot().orchestrator = Reach.REACHED  # type: ignore[misc]
+    with pytest.raises(AttributeError):
+        Sighting(observer="db2", target="db1", reach=Reach.REACHED).reach = Reach.REFUSED  # type: ignore[misc]

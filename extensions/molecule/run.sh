@@ -8,8 +8,19 @@ cd "$(dirname "$0")/../.."
 . extensions/molecule/env.sh
 extensions/molecule/setup.sh
 
-clean() { python extensions/molecule/hosts.py destroy --run "$ALTAIR_MOLECULE_RUN" --netns "$ALTAIR_MOLECULE_NETNS"; }
+child=""
+# shellcheck disable=SC2317  # called by the trap
+clean() {
+    [ -z "$child" ] || kill -TERM -- "-$child" 2>/dev/null || true
+    python extensions/molecule/hosts.py destroy --run "$ALTAIR_MOLECULE_RUN" --netns "$ALTAIR_MOLECULE_NETNS"
+    rm -rf "$MOLECULE_EPHEMERAL_DIRECTORY"
+}
 trap clean EXIT
 trap 'exit 1' INT TERM
-molecule reset --scenario-name default >/dev/null 2>&1 || true
-molecule test --all "$@"
+clean
+# In a session of its own, so that an interrupted run can be ended with all its processes, and only those.
+setsid molecule test --all "$@" &
+child=$!
+wait "$child" && code=0 || code=$?
+child=""
+exit "$code"

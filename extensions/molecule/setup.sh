@@ -31,6 +31,7 @@ root="$cache/$suite-$(echo "$packages" | sha256sum | cut -c1-8)"
 if [ ! -e "$root/.complete" ]; then
     echo "molecule setup: building the hosts' root (two minutes, once)" >&2
     # The mirror that this machine itself installs from.
+    # shellcheck disable=SC2016  # apt's own variables
     mirror=$(apt-get indextargets --format '$(CREATED_BY) $(CODENAME) $(COMPONENT) $(REPO_URI)' |
         awk -v suite="$suite" '$1 == "Packages" && $2 == suite && $3 == "main" { print $4; exit }')
     [ -n "$mirror" ] || { echo "molecule setup: this machine has no source for Debian $suite" >&2; exit 1; }

@@ -6,7 +6,7 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/collections
 export PYTHONPATH := $(CURDIR)/build/collections:$(CURDIR)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup demo test unit contract integration lint types docs build lab-down
+.PHONY: help setup demo test unit contract integration lint types docs docs-check sanity ansible-lint build lab-down
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -35,6 +35,19 @@ lint: setup ## one formatter, one linter
 types: setup ## mypy --strict
 	@build/venv/bin/mypy -p ansible_collections.altair.mysql_ha.plugins
 	@build/venv/bin/mypy tests
+
+docs: setup ## write the generated pages of docs/; check the modules' documentation
+	@$(PYTHON) -m tests.tools.pages
+	@build/venv/bin/antsibull-docs lint-collection-docs --plugin-docs .
+
+docs-check: setup ## fails when a generated page of docs/ is stale
+	@$(PYTHON) -m tests.tools.pages --check
+
+sanity: setup ## ansible-test sanity over a copy; PYTHON_VERSION=3.13 for the newest ansible-core
+	@tests/tools/sanity.sh
+
+ansible-lint: setup ## playbooks and roles, production profile
+	@build/venv/bin/ansible-lint --offline --profile production
 
 build: setup ## the installable artifact, in build/
 	@build/venv/bin/ansible-galaxy collection build --force --output-path build

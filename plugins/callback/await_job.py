@@ -15,7 +15,7 @@ description:
     of JSON on standard input, an object whose members become extra variables.
   - When standard input is closed instead, the process ends with exit code 0 and has done nothing.
 version_added: 0.1.0
-author: The altair.mysql_ha maintainers
+author: The altair.mysql_ha maintainers (!UNKNOWN)
 requirements:
   - enabled in configuration, for example C(ANSIBLE_CALLBACKS_ENABLED=altair.mysql_ha.await_job)
 """
@@ -36,7 +36,7 @@ def load_steps() -> None:
     """Import each step with the libraries below it and the checks of what it reads: workers are forked with them."""
     for module in (*(step.name for step in FAILOVER), "close_job"):
         import_module(f"{COLLECTION}.modules.{module}")
-    import_module(f"{COLLECTION}.action.in_process")
+        import_module(f"{COLLECTION}.action.{module}")
     import_module(f"{COLLECTION}.module_utils._procedures.jobs").prepare()
 
 
@@ -46,7 +46,7 @@ def await_job() -> dict[str, Any]:
     sys.stdout.flush()
     line = sys.stdin.readline().strip()
     if not line:
-        sys.exit(0)
+        raise SystemExit(0)
     job: dict[str, Any] = json.loads(line)
     return job
 

@@ -16,7 +16,7 @@ description:
   - A replica that cannot be reached, or that is not done within the cluster's C(catch_up_seconds_max), is recorded as
     not drained and is no candidate. When no replica is drained the step fails.
 version_added: 0.1.0
-author: The altair.mysql_ha maintainers
+author: The altair.mysql_ha maintainers (!UNKNOWN)
 extends_documentation_fragment:
   - altair.mysql_ha.zookeeper
   - altair.mysql_ha.mysql

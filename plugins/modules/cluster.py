@@ -14,7 +14,7 @@ description:
   - Puts a cluster's nodes, its DNS name and its policies on record, where monitors and orchestrators find them at once.
   - O(primary) is taken at the first registration only. Later it is the jobs that say who is primary.
 version_added: 0.1.0
-author: The altair.mysql_ha maintainers
+author: The altair.mysql_ha maintainers (!UNKNOWN)
 options:
   state:
     description: Whether the cluster is registered. V(absent) is refused while a job of it has not ended.
@@ -134,7 +134,7 @@ from typing import Any
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.codec import decode_plain, plain
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Create, Store, open_store
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster import ClusterSpec
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster import ClusterSpec, checked_name
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput, Refused
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import (
     CLUSTERS,
@@ -226,6 +226,7 @@ def deregister(store: Store, cluster: str, check: bool) -> Result:
 
 
 def run(parameters: Parameters, check: bool) -> Result:
+    checked_name(parameters["cluster"], "cluster name")
     wanted = wanted_spec(parameters) if parameters["state"] == "present" else None
     place = keeper(parameters)
     with open_store(place.hosts, place.root, connect_seconds=place.connect_seconds) as store:

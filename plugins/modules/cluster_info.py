@@ -14,7 +14,7 @@ description:
   - Reads the cluster's description, who is primary and since which epoch, the health of its nodes, an open suspicion,
     the last screening with its reason, and the job under way or the last that ended. Changes nothing.
 version_added: 0.1.0
-author: The altair.mysql_ha maintainers
+author: The altair.mysql_ha maintainers (!UNKNOWN)
 attributes:
   check_mode:
     description: Nothing is changed anyway.

@@ -16,7 +16,7 @@ description:
   - What counts as proof is recorded as evidence. Without proof the job pauses, or goes on if the cluster's policy
     C(unproven_fence) is V(promote).
 version_added: 0.1.0
-author: The altair.mysql_ha maintainers
+author: The altair.mysql_ha maintainers (!UNKNOWN)
 options:
   operator_vouches:
     description:

@@ -14,7 +14,7 @@ description:
   - Puts the job's old primary on record as paused. Monitors go on watching it and raise no suspicion.
   - The pause ends with the job.
 version_added: 0.1.0
-author: The altair.mysql_ha maintainers
+author: The altair.mysql_ha maintainers (!UNKNOWN)
 extends_documentation_fragment:
   - altair.mysql_ha.zookeeper
   - altair.mysql_ha.step

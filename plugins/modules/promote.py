@@ -16,7 +16,7 @@ description:
     record as the cluster's primary.
   - Nothing is persisted on the server. It boots super_read_only again, as every node does.
 version_added: 0.1.0
-author: The altair.mysql_ha maintainers
+author: The altair.mysql_ha maintainers (!UNKNOWN)
 extends_documentation_fragment:
   - altair.mysql_ha.zookeeper
   - altair.mysql_ha.mysql

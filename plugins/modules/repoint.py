@@ -15,7 +15,7 @@ description:
     options. Then waits until each receives from the new primary.
   - A replica that cannot be reached does not fail the step; it is recorded as left behind.
 version_added: 0.1.0
-author: The altair.mysql_ha maintainers
+author: The altair.mysql_ha maintainers (!UNKNOWN)
 options:
   settle_seconds:
     description: How long a replica may take to connect to the new primary.

@@ -16,7 +16,7 @@ description:
   - A host that does not answer does not stop the job; that nothing could be salvaged is put on record.
   - The candidate stays read_only meanwhile, so that only the account of O(config_file) can write to it.
 version_added: 0.1.0
-author: The altair.mysql_ha maintainers
+author: The altair.mysql_ha maintainers (!UNKNOWN)
 options:
   salvage_timeout:
     description: How long the old primary's agent may take to read its binary logs, in seconds.

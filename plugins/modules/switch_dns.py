@@ -16,7 +16,7 @@ description:
   - Waits until every authoritative server of the cluster answers with the new address, then proves it by connecting
     to the address that the name has and comparing C(server_uuid).
 version_added: 0.1.0
-author: The altair.mysql_ha maintainers
+author: The altair.mysql_ha maintainers (!UNKNOWN)
 options:
   settle_seconds:
     description: How long the other authoritative servers may take to follow the first.

@@ -218,7 +218,7 @@ def all_labs(root: Path = ROOT) -> list[Lab]:
     """Every lab of this tree that has a record, a process or a namespace, however it was left."""
     tail = re.escape(addresses.namespace_prefix("x").removeprefix("altair-x"))
     found = {entry.name for entry in root.iterdir() if entry.is_dir()} if root.is_dir() else set()
-    found |= {lab for lab, _ in inits(root)}
+    found |= {lab for lab, _running in inits(root)}
     for namespace in network.existing("altair-"):
         if match := re.match(rf"altair-([a-z0-9]+){tail}", namespace):
             found.add(match[1])

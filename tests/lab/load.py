@@ -61,7 +61,7 @@ class Writer:
         self._close()
 
     def _write(self, n: int) -> bool:
-        recovered = False
+        recovered = was_tried = False
         try:
             connection = self.connection or self._connect()
             sent = time.monotonic()

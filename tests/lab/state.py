@@ -127,4 +127,4 @@ def _parse(raw: dict[str, object]) -> LabState:
 
     hosts: dict[str, dict[str, object]] = raw["hosts"]  # type: ignore[assignment]
     pairs: list[list[str]] = raw["partitions"]  # type: ignore[assignment]
-    return LabState({name: host(value) for name, value in hosts.items()}, {(a, b) for a, b in pairs})
+    return LabState({name: host(value) for name, value in hosts.items()}, {(pair[0], pair[1]) for pair in pairs})

@@ -23,6 +23,7 @@ Shape = TypeVar("Shape")
 Result = TypeVar("Result")
 
 ANSWER_BYTES_MAX = 256 * 1024 * 1024  # a salvaged tail of a binary log is the largest thing that is ever sent
+CONNECT_SECONDS_MAX = 3.0  # a host that is gone costs this much, however long its answer might take
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,16 +79,19 @@ class Caller:
 
     async def _ask(self, method: str, url: str, body: bytes | None, shape: type[Shape], seconds: float) -> Shape:
         """Raise Unavailable when no usable answer came in time, with the neighbour's own sentence if it gave one."""
+        connect_seconds = min(seconds, CONNECT_SECONDS_MAX)
         try:
             async with self._session.request(
                 method,
                 url,
                 data=body,
                 headers={"Content-Type": "application/json"},
-                timeout=aiohttp.ClientTimeout(total=seconds),
+                timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=connect_seconds),
             ) as reply:
                 raw = await _read(reply, url)
                 status = reply.status
+        except aiohttp.ConnectionTimeoutError:
+            raise Unavailable(f"{url} could not be connected to within {connect_seconds:g} s") from None
         except TimeoutError:
             raise Unavailable(f"{url} did not answer within {seconds:g} s") from None
         except (aiohttp.ClientError, OSError) as error:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import configparser
 import errno
 import ssl
 from collections.abc import Iterable, Iterator
@@ -18,6 +17,7 @@ from typing import Any
 from .._core.errors import InvalidInput, Unavailable
 from .._core.observation import Channel, Reach, ServerState
 from . import deps
+from .option_file import options_of
 
 with deps.declare("PyMySQL"):
     import pymysql
@@ -30,6 +30,9 @@ _DUBIOUS_CODES = frozenset(
 _DUBIOUS_CODES |= frozenset({2049, 2054, 2059, 2061, 3118, 3159, 3955})
 # ... and those with which the connection broke: the other end went away.
 _LOST_CODES = frozenset({2002, 2003, 2006, 2013, 2055})
+# In the process list: threads of the server's own, and what a replica's receiver does.
+_SERVERS_OWN = frozenset({"system user", "event_scheduler"})
+_DUMPS = frozenset({"Binlog Dump", "Binlog Dump GTID"})
 _NO_WAY_THERE = frozenset({errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH, errno.ENETDOWN})
 
 
@@ -61,22 +64,15 @@ class MysqlError(Unavailable):
 
 def read_option_file(path: str, base: Login | None = None) -> Login:
     """User and password from the ``[client]`` group of a MySQL option file; raise InvalidInput that names it."""
-    parser = configparser.ConfigParser(interpolation=None, allow_no_value=True)
     try:
-        parser.read_string(Path(path).read_text(encoding="utf-8"), source=path)
+        options = options_of("client", Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise InvalidInput(f"the MySQL option file {path} cannot be read: {error.strerror}") from None
-    except (configparser.Error, UnicodeDecodeError):
+    except ValueError:
         raise InvalidInput(f"the MySQL option file {path} is not an option file; expected a [client] group") from None
-    if not parser.has_option("client", "user") or not parser.has_option("client", "password"):
+    if not {"user", "password"} <= set(options):
         raise InvalidInput(f"the MySQL option file {path} has no user and password in its [client] group")
-    user, password = (_unquoted(parser.get("client", name) or "") for name in ("user", "password"))
-    return replace(base or Login(), user=user, password=password)
-
-
-def _unquoted(value: str) -> str:
-    value = value.strip()
-    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
+    return replace(base or Login(), user=options["user"], password=options["password"])
 
 
 @cache
@@ -142,6 +138,11 @@ class Server:
             raise MysqlError(f"MySQL at {self.address} failed on '{statement}': {_text(error)}", reach, code) from error
 
     def state(self) -> ServerState:
+        """Read the server's own word, in two statements.
+
+        While ``SET GLOBAL super_read_only = ON`` waits for a client's lock, the server shows it as ON already, with
+        read_only still OFF, and that client can commit: it holds only where both are shown.
+        """
         row = self.query(
             "SELECT @@server_uuid AS server_uuid, @@version AS version, @@global.read_only AS read_only,"
             " @@global.super_read_only AS super_read_only, @@global.gtid_executed AS gtid_executed,"
@@ -151,7 +152,7 @@ class Server:
             server_uuid=row["server_uuid"],
             version=row["version"],
             read_only=bool(row["read_only"]),
-            super_read_only=bool(row["super_read_only"]),
+            super_read_only=bool(row["super_read_only"] and row["read_only"]),
             gtid_executed=row["gtid_executed"].replace("\n", ""),
             binlog_index=row["binlog_index"] or "",
             channels=tuple(_channel(each) for each in self.query("SHOW REPLICA STATUS")),
@@ -180,15 +181,16 @@ class Server:
 
     def kill_client_sessions(self) -> int:
         """Disconnect every client but this one and the server's own threads; return how many were killed."""
-        sessions = self.query(
-            "SELECT PROCESSLIST_ID AS id FROM performance_schema.threads"
-            " WHERE TYPE = 'FOREGROUND' AND PROCESSLIST_ID IS NOT NULL AND PROCESSLIST_ID <> CONNECTION_ID()"
-            " AND PROCESSLIST_COMMAND NOT IN ('Binlog Dump GTID', 'Binlog Dump', 'Daemon')"
-        )
+        own = self.query("SELECT CONNECTION_ID() AS id")[0]["id"]
+        sessions = [
+            row["Id"]
+            for row in self.query("SHOW PROCESSLIST")
+            if row["Id"] != own and row["User"] not in _SERVERS_OWN and row["Command"] not in _DUMPS
+        ]
         killed = 0
         for session in sessions:
             try:
-                self.query(f"KILL CONNECTION {int(session['id'])}")
+                self.query(f"KILL CONNECTION {int(session)}")
             except MysqlError as error:
                 if error.code != 1094:  # unknown thread: it left by itself
                     raise
@@ -203,7 +205,12 @@ class Server:
         self.query("START REPLICA SQL_THREAD")
 
     def wait_applied(self, gtids: str, seconds: float) -> bool:
-        """Until every transaction of ``gtids`` is executed here; False when ``seconds`` are over first."""
+        """Until every transaction of ``gtids`` is executed here; False when ``seconds`` are over first.
+
+        ``seconds`` must lie below the read timeout. From 0 down it looks once; the server would wait for ever.
+        """
+        if seconds <= 0:
+            return bool(self.query("SELECT GTID_SUBSET(%s, @@global.gtid_executed) AS applied", (gtids,))[0]["applied"])
         answer = self.query("SELECT WAIT_FOR_EXECUTED_GTID_SET(%s, %s) AS timed_out", (gtids, seconds))
         return bool(answer[0]["timed_out"] == 0)
 
@@ -213,10 +220,20 @@ class Server:
         self.query("RESET REPLICA ALL")
 
     def follow(self, channel: str, host: str, port: int) -> None:
-        """Point ``channel`` at another source and start it; its account, TLS and other options stay as they are."""
+        """Point ``channel`` at another source and start it; its account, TLS and other options stay as they are.
+
+        The heartbeat has to be said again: the server sets it to its default in every such statement that does not.
+        """
+        kept = self.query(
+            "SELECT HEARTBEAT_INTERVAL AS seconds FROM performance_schema.replication_connection_configuration"
+            " WHERE CHANNEL_NAME = %s",
+            (channel,),
+        )
+        heartbeat = f", SOURCE_HEARTBEAT_PERIOD = {float(kept[0]['seconds']):.3f}" if kept else ""
         self.query("STOP REPLICA FOR CHANNEL %s", (channel,))
         self.query(
-            "CHANGE REPLICATION SOURCE TO SOURCE_HOST = %s, SOURCE_PORT = %s, SOURCE_AUTO_POSITION = 1 FOR CHANNEL %s",
+            f"CHANGE REPLICATION SOURCE TO SOURCE_HOST = %s, SOURCE_PORT = %s, SOURCE_AUTO_POSITION = 1{heartbeat}"
+            " FOR CHANNEL %s",
             (host, port, channel),
         )
         self.query("START REPLICA FOR CHANNEL %s", (channel,))

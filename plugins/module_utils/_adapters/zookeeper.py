@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, Union
 
 from .._core.errors import Conflict, InvalidInput, NotFound, Unavailable
 from . import deps
@@ -33,6 +34,8 @@ with deps.declare("kazoo"):
     from kazoo.handlers.threading import KazooTimeoutError
 
 Shape = TypeVar("Shape")
+
+_ROOT = re.compile(r"(/[A-Za-z0-9_-]+)+/?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,8 @@ class Check:
     version: int
 
 
-Change = Create | Replace | Delete | Check
+# In the form that ansible-test, which reads this as Python 3.8, takes.
+Change = Union[Create, Replace, Delete, Check]  # noqa: UP007
 
 
 class Store:
@@ -86,6 +90,11 @@ class Store:
         self._hosts = hosts
         self._root = "/" + root.strip("/")
         self._answer_seconds = answer_seconds
+
+    @property
+    def place(self) -> str:
+        """For sentences: where this record is kept."""
+        return f"{self._root} in ZooKeeper at {self._hosts}"
 
     def _full(self, path: str) -> str:
         return f"{self._root}/{path}" if path else self._root
@@ -253,8 +262,8 @@ def open_store(
     """A session for the block's length; Unavailable when nobody at ``hosts`` answers within ``connect_seconds``."""
     deps.require("kazoo", "pydantic")
     logging.getLogger("kazoo").setLevel(logging.ERROR)
-    if not root.strip("/"):
-        raise InvalidInput("the ZooKeeper root must be a path such as /altair")
+    if not _ROOT.fullmatch(root):
+        raise InvalidInput(f"the ZooKeeper root '{root}' is not usable; it must be a path such as /altair")
     client = KazooClient(hosts=hosts, timeout=session_seconds)
     store = Store(client, hosts, root, answer_seconds)
     try:

@@ -24,7 +24,7 @@ _NUMBER_MAX = 2**63 - 2
 
 
 def _interval(text: str) -> Interval:
-    first, _, last = text.partition("-")
+    first, _dash, last = text.partition("-")
     interval = int(first), int(last or first)
     if interval[0] > interval[1]:
         raise InvalidInput(f"'{text}' in a GTID set runs backwards")
@@ -73,17 +73,14 @@ class GtidSet:
             uuid, *parts = item.split(":")
             if not _UUID.fullmatch(uuid) or not parts:
                 raise InvalidInput(f"'{item}' is not a GTID set: expected uuid:first-last")
-            source, tag = uuid, None
+            source = uuid
             for part in parts:
                 if _RANGE.fullmatch(part):
                     found.setdefault(source, []).append(_interval(part))
-                    tag = None
-                elif _TAG.fullmatch(part) and tag is None:
-                    source, tag = f"{uuid}:{part}", part
+                elif _TAG.fullmatch(part):
+                    source = f"{uuid}:{part}"
                 else:
                     raise InvalidInput(f"'{part}' in '{item}' is neither a GTID range nor a tag")
-            if tag:
-                raise InvalidInput(f"'{item}' is not a GTID set: no transaction stands after the tag '{tag}'")
         return cls._from(found)
 
     @classmethod

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Union
 
 from .health import Health
 from .lifecycle import JobState
@@ -20,7 +21,8 @@ MONITORS = "monitors"
 ORCHESTRATORS = "orchestrators"
 HEALTH = "health"
 
-Evidence = dict[str, str | int | float | bool | list[str] | dict[str, str] | None]
+# In the form that ansible-test, which reads this as Python 3.8, takes.
+Evidence = dict[str, Union[str, int, float, bool, list[str], dict[str, str], None]]  # noqa: UP007
 
 
 def cluster_path(cluster: str) -> str:

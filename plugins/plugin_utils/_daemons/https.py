@@ -11,8 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from aiohttp import web
-
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters import deps
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import TlsFiles, tls_context
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.codec import decode, encode
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import (
@@ -24,6 +23,9 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors impor
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.wire import Refusal
 
 from .settings import Listen
+
+with deps.declare("aiohttp"):
+    from aiohttp import web
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +84,7 @@ def _handler(route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
 @asynccontextmanager
 async def serving(listen: Listen, tls: TlsFiles, routes: tuple[Route, ...]) -> AsyncIterator[None]:
     """Serve ``routes`` for the block's length; InvalidInput when the address cannot be taken."""
+    deps.require("aiohttp")
     application = web.Application(client_max_size=BODY_BYTES_MAX)
     for route in routes:
         application.router.add_route(route.method, route.path, _handler(route))

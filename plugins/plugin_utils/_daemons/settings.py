@@ -1,32 +1,86 @@
 # Copyright: the altair.mysql_ha maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The settings files of the daemons: YAML, checked whole before anything starts (pydantic).
+"""The settings files of the daemons: YAML, checked whole before anything starts.
 
-The text below a key is what docs/settings.md says of it.
+The text below a key is what docs/settings.md says of it. Types, unknown and missing keys are checked by the codec, what
+``Within`` and ``Matching`` say by the class itself.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import re
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import TlsFiles
-from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.codec import first_fault
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import TlsFiles, tls_context
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.codec import decode_plain
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql import read_option_file
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
-Port = Annotated[int, Field(gt=0, lt=65536)]
-Url = Annotated[str, Field(pattern=r"^https://[A-Za-z0-9.:\[\]-]+:[0-9]+$")]
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """Bounds of a number, both allowed."""
+
+    low: float
+    high: float
+
+    def fault(self, value: float) -> str:
+        return "" if self.low <= value <= self.high else f"must be from {self.low:g} to {self.high:g}"
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """A pattern that a text, or each text of a list, must match whole; ``form`` says it for people."""
+
+    pattern: str
+    form: str
+
+    def fault(self, value: str | tuple[str, ...]) -> str:
+        texts = (value,) if isinstance(value, str) else value
+        held = bool(texts) and all(re.fullmatch(self.pattern, text) for text in texts)
+        return "" if held else f"must be {self.form}"
+
+
+Name = Annotated[str, Matching(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "lower-case letters, digits and inner hyphens")]
+Text = Annotated[str, Matching(r"(?s).+", "a text that is not empty")]
+Port = Annotated[int, Within(1, 65535)]
+Urls = Annotated[tuple[str, ...], Matching(r"https://[A-Za-z0-9.:\[\]-]+:[0-9]+", "one or more of https://host:port")]
+FILE_VARIABLES = (
+    "altair_mysql_credentials_file",
+    "altair_tsig_key_file",
+    "altair_tls_ca",
+    "altair_tls_certificate",
+    "altair_tls_key",
+)
+ProbeSeconds = Annotated[float, Within(0.1, 30.0)]
+
+
+class _Checked:
+    """What every group of settings has: no unknown key (pydantic reads this from the class), and its own bounds."""
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
+
+    def __post_init__(self) -> None:
+        for name, hint in get_type_hints(type(self), include_extras=True).items():
+            for mark in getattr(hint, "__metadata__", ()):
+                fault = mark.fault(getattr(self, name))
+                if fault:
+                    raise ValueError(f"{name} {fault}")
+
+
+class DaemonSettings(_Checked):
+    """What each daemon's settings can do besides holding values."""
+
+    def prove(self) -> None:
+        """Raise InvalidInput that names the file when one that these settings name cannot be used."""
+        raise NotImplementedError
 
 
 class Profile(StrEnum):
@@ -40,20 +94,20 @@ class Profile(StrEnum):
         return 10.0 if self is Profile.ALTAIR else 1.0
 
 
-class Listen(_Strict):
+@dataclass(frozen=True, kw_only=True)
+class Listen(_Checked):
     host: str
     """Own IP address, not 0.0.0.0: a monitor announces it to the other monitors."""
     port: Port
     """Own TCP port; 8430 is usual for agents, 8440 for monitors."""
 
-    @field_validator("host")
-    @classmethod
-    def _is_an_address(cls, value: str) -> str:
-        ipaddress.ip_address(value)
-        return value
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        ipaddress.ip_address(self.host)
 
 
-class Tls(_Strict):
+@dataclass(frozen=True, kw_only=True)
+class Tls(_Checked):
     ca: str
     """PEM file of the authority that signed every certificate of the system."""
     certificate: str
@@ -66,18 +120,20 @@ class Tls(_Strict):
         return TlsFiles(ca=self.ca, certificate=self.certificate, key=self.key)
 
 
-class Zookeeper(_Strict):
-    hosts: Annotated[str, Field(min_length=1)]
+@dataclass(frozen=True, kw_only=True)
+class Zookeeper(_Checked):
+    hosts: Text
     """ZooKeeper servers as host:port, separated by commas."""
-    root: Annotated[str, Field(pattern=r"^/[A-Za-z0-9_/-]+$")] = "/altair"
+    root: Annotated[str, Matching(r"(/[A-Za-z0-9_-]+)+/?", "a path such as /altair")] = "/altair"
     """Path below which everything of this system is kept."""
-    session_seconds: Annotated[float, Field(ge=1.0, le=60.0)] = 6.0
+    session_seconds: Annotated[float, Within(1.0, 60.0)] = 6.0
     """After that much silence ZooKeeper takes us for dead and others take over."""
-    connect_seconds: Annotated[float, Field(gt=0.0, le=60.0)] = 10.0
+    connect_seconds: Annotated[float, Within(0.1, 60.0)] = 10.0
     """How long to wait for ZooKeeper at the start."""
 
 
-class Mysqld(_Strict):
+@dataclass(frozen=True, kw_only=True)
+class Mysqld(_Checked):
     """The mysqld beside the agent. ``pid_file`` and ``data_folder`` tell its process; see agent/process.py."""
 
     host: str = "127.0.0.1"
@@ -92,29 +148,35 @@ class Mysqld(_Strict):
     """The pid file that mysqld writes."""
     data_folder: str
     """The data folder of mysqld."""
-    probe_seconds: Annotated[float, Field(gt=0.0, le=30.0)] = 2.0
+    probe_seconds: ProbeSeconds = 2.0
     """How long a look at a mysqld may take before it counts as timed out."""
-    mysqlbinlog: Annotated[str, Field(min_length=1)] = "mysqlbinlog"
+    mysqlbinlog: Text = "mysqlbinlog"
     """The program that reads a dead server's binary logs."""
-    salvage_seconds: Annotated[float, Field(gt=0.0, le=600.0)] = 20.0
+    salvage_seconds: Annotated[float, Within(0.1, 600.0)] = 20.0
     """How long it may take for one binary log."""
 
 
-class AgentSettings(_Strict):
+@dataclass(frozen=True, kw_only=True)
+class AgentSettings(DaemonSettings):
     node: Name
     """Name of the node, as the cluster is registered with; also the certificate's common name."""
     cluster: Name
     """Name of the cluster."""
     listen: Listen
     tls: Tls
-    monitors: Annotated[tuple[Url, ...], Field(min_length=1)]
+    monitors: Urls
     """Base URLs of the monitors, such as https://192.0.2.31:8440; any of them takes a report."""
     mysqld: Mysqld
     profile: Profile = Profile.ALTAIR
     """How often to beat: every 10 s or every second. The monitors must have the same."""
 
+    def prove(self) -> None:
+        tls_context(self.tls.files, server=True)
+        read_option_file(self.mysqld.credentials_file)
 
-class MonitorSettings(_Strict):
+
+@dataclass(frozen=True, kw_only=True)
+class MonitorSettings(DaemonSettings):
     name: Name
     """Own name, unique among the monitors."""
     listen: Listen
@@ -123,32 +185,63 @@ class MonitorSettings(_Strict):
     profile: Profile = Profile.ALTAIR
     """The beat to expect of the agents."""
 
+    def prove(self) -> None:
+        tls_context(self.tls.files, server=True)
 
-class Mysql(_Strict):
+
+@dataclass(frozen=True, kw_only=True)
+class Mysql(_Checked):
     """How the orchestrator itself tries a suspected primary."""
 
     credentials_file: str
     """MySQL option file with user and password in [client]."""
-    probe_seconds: Annotated[float, Field(gt=0.0, le=30.0)] = 2.0
+    probe_seconds: ProbeSeconds = 2.0
     """How long the own connection attempt may take; agents are given one second more to answer."""
 
 
-class Runner(_Strict):
+def _files_named_in(variables_file: str) -> dict[str, str]:
+    """The files that the playbook's variables name outright; none where a vault or a template hides them."""
+    try:
+        variables = yaml.safe_load(Path(variables_file).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return {}
+    if not isinstance(variables, dict):
+        return {}
+    named = {name: variables[name] for name in FILE_VARIABLES if name in variables}
+    return {name: path for name, path in named.items() if isinstance(path, str) and "{{" not in path}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runner(_Checked):
     """How a job's playbook is run: by the warm process, or by plain ``ansible-playbook``."""
 
     kind: Literal["hot_spare", "ansible_playbook"] = "hot_spare"
     """By a process that waits with everything loaded, or by a plain ansible-playbook, a second slower."""
-    playbook: Annotated[str, Field(min_length=1)] = "altair.mysql_ha.failover"
+    playbook: Text = "altair.mysql_ha.failover"
     """The playbook that a job runs, by collection name or path."""
     variables_file: str
     """YAML file with the playbook's variables; see operating.md."""
     log_file: str | None = None
     """Where the output of the playbook is appended; none: it goes to the daemon's own output."""
-    seconds_max: Annotated[float, Field(gt=0.0)] = 3600.0
+    seconds_max: Annotated[float, Within(1.0, 86400.0)] = 3600.0
     """After that long a playbook is killed."""
 
+    def prove(self) -> None:
+        """Better now than at the first failover: the variables file, and the files that it names, must be readable."""
+        path = self.variables_file
+        for name, named in {"": path, **_files_named_in(path)}.items():
+            try:
+                with open(named, "rb"):
+                    pass
+            except OSError as error:
+                where = f"{name} in " if name else ""
+                what = f"{where}the playbook's variables file {path}"
+                shown = f": {named}" if name else ""
+                raise InvalidInput(f"{what}{shown} cannot be read: {error.strerror}") from None
 
-class OrchestratorSettings(_Strict):
+
+@dataclass(frozen=True, kw_only=True)
+class OrchestratorSettings(DaemonSettings):
     name: Name
     """Own name, unique among the orchestrators."""
     tls: Tls
@@ -158,14 +251,19 @@ class OrchestratorSettings(_Strict):
     profile: Profile = Profile.ALTAIR
     """Not used yet."""
 
+    def prove(self) -> None:
+        tls_context(self.tls.files, server=False)
+        read_option_file(self.mysql.credentials_file)
+        self.runner.prove()
 
-Settings = TypeVar("Settings", bound=BaseModel)
+
+Settings = TypeVar("Settings", bound=DaemonSettings)
 
 
 def load(path: str, kind: type[Settings]) -> Settings:
     """Raise InvalidInput that names the file and the key."""
     try:
-        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        data: Any = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise InvalidInput(f"the settings file {path} cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -174,7 +272,4 @@ def load(path: str, kind: type[Settings]) -> Settings:
         raise InvalidInput(f"the settings file {path}{where} is not YAML") from None
     if not isinstance(data, dict):
         raise InvalidInput(f"the settings file {path} must hold keys and values")
-    try:
-        return kind.model_validate(data)
-    except ValidationError as error:
-        raise InvalidInput(f"the settings file {path}: {first_fault(error)}") from None
+    return decode_plain(kind, data, f"the settings file {path}")

@@ -2,75 +2,66 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from enum import Enum
-from typing import Any
-
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
+from typing import Any, get_args, get_type_hints
 
 from ansible_collections.altair.mysql_ha.plugins.plugin_utils._daemons import settings
 from tests.tools.pages import markdown as md
 
-DAEMONS: tuple[tuple[str, type[BaseModel]], ...] = (
+DAEMONS: tuple[tuple[str, type[Any]], ...] = (
     ("agent", settings.AgentSettings),
     ("monitor", settings.MonitorSettings),
     ("orchestrator", settings.OrchestratorSettings),
 )
-BOUNDS = (("gt", "above {}"), ("ge", "at least {}"), ("lt", "below {}"), ("le", "at most {}"))
+Row = tuple[str, str, str, str]
 
 
-def group_of(field: FieldInfo) -> type[BaseModel] | None:
-    kind = field.annotation
-    return kind if inspect.isclass(kind) and issubclass(kind, BaseModel) else None
+def bounds(mark: object) -> str:
+    if isinstance(mark, settings.Within):
+        return f"{mark.low:g} to {mark.high:g}"
+    return mark.form if isinstance(mark, settings.Matching) else ""
 
 
-def kind_of(field: FieldInfo) -> str:
-    kind: Any = field.annotation
-    if inspect.isclass(kind) and issubclass(kind, Enum):
-        return " or ".join(md.code(member.value) for member in kind)
-    choices = getattr(kind, "__args__", ())
-    if choices and all(isinstance(choice, str) for choice in choices):
-        return " or ".join(md.code(choice) for choice in choices)
-    names = {str: "text", int: "number", float: "number"}
-    plain = names.get(kind) or ("list of text" if "tuple" in str(kind) else "text")
-    limits = [
-        text.format(f"{getattr(part, name):g}")
-        for part in field.metadata
-        for name, text in BOUNDS
-        if hasattr(part, name)
-    ]
-    return ", ".join([plain, *limits])
+def kind_of(hint: Any) -> str:
+    marks = getattr(hint, "__metadata__", ())
+    if marks:
+        return ", ".join(text for text in map(bounds, marks) if text)
+    if inspect.isclass(hint) and issubclass(hint, Enum):
+        return " or ".join(md.code(member.value) for member in hint)
+    choices = [choice for choice in get_args(hint) if isinstance(choice, str)]
+    return " or ".join(map(md.code, choices)) or "text"
 
 
-def default_of(field: FieldInfo) -> str:
-    if field.is_required():
+def default_of(field: dataclasses.Field[Any]) -> str:
+    if field.default is dataclasses.MISSING:
         return "required"
     value = field.default.value if isinstance(field.default, Enum) else field.default
     return "none" if value is None else md.code(value)
 
 
-def rows_of(
-    model: type[BaseModel], texts: dict[tuple[str, str], str], above: str = ""
-) -> list[tuple[str, str, str, str]]:
+def rows_of(group: type[Any], texts: dict[tuple[str, str], str], above: str = "") -> list[Row]:
     """One row a key, groups unfolded; LookupError names a key that says nothing of itself."""
-    rows = []
-    for name, field in model.model_fields.items():
-        inner = group_of(field)
-        if inner is not None:
-            rows += rows_of(inner, texts, f"{above}{name}.")
-        elif (model.__name__, name) not in texts:
-            raise LookupError(f"{model.__name__}.{name} has no text below it in settings.py")
+    rows: list[Row] = []
+    hints = get_type_hints(group, include_extras=True)
+    for field in dataclasses.fields(group):
+        hint = hints[field.name]
+        if dataclasses.is_dataclass(hint):
+            rows += rows_of(hint, texts, f"{above}{field.name}.")  # type: ignore[arg-type]
+        elif (group.__name__, field.name) not in texts:
+            raise LookupError(f"{group.__name__}.{field.name} has no text below it in settings.py")
         else:
-            rows.append((md.code(above + name), kind_of(field), default_of(field), texts[model.__name__, name]))
+            text = texts[group.__name__, field.name]
+            rows.append((md.code(above + field.name), kind_of(hint), default_of(field), text))
     return rows
 
 
 def page() -> str:
     texts = md.attribute_texts(settings)
     parts = []
-    for daemon, model in DAEMONS:
-        parts += [f"## The {daemon}", md.table(("key", "kind", "default", "what it is"), rows_of(model, texts))]
+    for daemon, group in DAEMONS:
+        parts += [f"## The {daemon}", md.table(("key", "kind", "default", "what it is"), rows_of(group, texts))]
     return md.page(
         "Settings of the daemons",
         "plugins/plugin_utils/_daemons/settings.py",

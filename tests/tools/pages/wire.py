@@ -89,7 +89,7 @@ def page() -> str:
         " `Refusal`.",
         md.table(("request", "to", "question", "answer"), [https_row(*item) for item in paths.items()]),
         "## Shapes",
-        md.sentence((inspect.getdoc(znodes) or "").split("\n\n")[-1]),
+        md.sentence((inspect.getdoc(znodes) or "").rpartition("\n\n")[2]),
         *(shape(each) for each in shapes),
         "## Words",
         md.table(("type", "values"), [word_row(each) for each in words]),

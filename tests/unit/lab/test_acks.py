@@ -20,7 +20,7 @@ def steady(server: str, begin: float, end: float) -> list[Ack]:
 
 def test_two_servers_acknowledging_at_the_same_time_are_an_overlap() -> None:
     found = overlaps(steady("a", 0, 2) + steady("b", 1, 3))
-    assert [(one, other) for one, other, _, _ in found] == [("a", "b")]
+    assert [entry[:2] for entry in found] == [("a", "b")]
     begin, end = found[0][2:]
     assert begin == pytest.approx(1.02)
     assert end == pytest.approx(1.9)

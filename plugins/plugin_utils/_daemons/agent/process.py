@@ -30,14 +30,20 @@ class MysqldProcess:
         self._pid_file = Path(pid_file)
         self._data_folder = Path(data_folder)
         self._handle: int | None = None
+        self._gone: asyncio.Event | None = None
+        self._saw_exit = False
         self.process_id: int | None = None
 
     @property
     def state(self) -> ProcessState:
-        """RUNNING while the pidfd says so; EXITED when nobody holds the data folder; UNKNOWN when neither is sure."""
+        """RUNNING while the pidfd says so; EXITED when its exit was seen or nobody holds the data folder; else UNKNOWN.
+
+        A successor that boots holds the folder's lock before it has written its pid file. Until it is found, the exit
+        that was seen stays the truth.
+        """
         if self._handle is not None:
             return ProcessState.EXITED if _has_exited(self._handle) else ProcessState.RUNNING
-        return ProcessState.EXITED if self._data_folder_is_free() else ProcessState.UNKNOWN
+        return ProcessState.EXITED if self._saw_exit or self._data_folder_is_free() else ProcessState.UNKNOWN
 
     def find(self) -> bool:
         """Look for a running mysqld and hold on to it; False when there is none to be found."""
@@ -51,21 +57,23 @@ class MysqldProcess:
         if not self._works_in_data_folder(process_id) or _has_exited(handle):
             os.close(handle)
             return False
-        self._handle, self.process_id = handle, process_id
+        self._handle, self.process_id, self._saw_exit = handle, process_id, False
         return True
 
     async def exited(self) -> None:
-        """Return as soon as the process that was found is gone."""
+        """Return as soon as the process that was found is gone; any number may wait."""
         if self._handle is None:
             return
-        loop = asyncio.get_running_loop()
-        gone = asyncio.Event()
-        handle = self._handle
-        loop.add_reader(handle, gone.set)
-        try:
-            await gone.wait()
-        finally:
-            loop.remove_reader(handle)
+        if self._gone is None:
+            # One watch for all who wait: the loop keeps a single callback for a descriptor.
+            self._gone = asyncio.Event()
+            asyncio.get_running_loop().add_reader(self._handle, self._note_exit, self._handle)
+        await self._gone.wait()
+
+    def _note_exit(self, handle: int) -> None:
+        asyncio.get_running_loop().remove_reader(handle)
+        if self._gone is not None:
+            self._gone.set()
 
     def kill(self) -> None:
         """SIGKILL through the pidfd: it cannot hit another process. Nothing happens when none is held."""
@@ -74,8 +82,11 @@ class MysqldProcess:
 
     def release(self) -> None:
         if self._handle is not None:
+            self._saw_exit = _has_exited(self._handle)
+            if self._gone is not None:
+                self._note_exit(self._handle)
             os.close(self._handle)
-        self._handle = self.process_id = None
+        self._handle = self._gone = self.process_id = None
 
     def _works_in_data_folder(self, process_id: int) -> bool:
         try:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import Caller
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql import Login, read_option_file
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store, open_store
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import Conflict
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import Conflict, Unavailable
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import (
     OrchestratorPresence,
     orchestrator_path,
@@ -28,6 +29,7 @@ from .runner import PlaybookRunner, runner_for
 log = logging.getLogger(__name__)
 
 AGENT_MARGIN_SECONDS = 1.0  # an agent's own probe may take its whole deadline before it answers us
+PRESENCE_SECONDS = 1.0
 
 
 class Orchestrator:
@@ -43,13 +45,17 @@ class Orchestrator:
         self._fleet = Fleet(store, self._cluster_changed)
 
     async def start(self) -> None:
+        await self._fleet.start()
+
+    async def stay_known(self) -> None:
+        """For ever: see that our ephemeral znode is there; an earlier session's may stand a while, ours may be lost."""
         path = orchestrator_path(self._settings.name)
         presence = OrchestratorPresence(name=self._settings.name)
-        try:
-            await asyncio.to_thread(self._store.create, path, presence, ephemeral=True)
-        except Conflict:
-            log.warning("an earlier session's %s still stands; it ends with that session", path)
-        await self._fleet.start()
+        while True:
+            with suppress(Conflict, Unavailable):
+                if not await asyncio.to_thread(self._store.owns, path):
+                    await asyncio.to_thread(self._store.create, path, presence, ephemeral=True)
+            await asyncio.sleep(PRESENCE_SECONDS)
 
     def _cluster_changed(self, cluster: str) -> None:
         if cluster in self._desks:
@@ -97,12 +103,13 @@ async def run(settings: OrchestratorSettings, stop: asyncio.Event) -> None:
             try:
                 await orchestrator.start()
                 ready(f"orchestrator {settings.name}")
-                ended, broken = asyncio.create_task(stop.wait()), asyncio.create_task(orchestrator.broken())
-                await asyncio.wait([ended, broken], return_when=asyncio.FIRST_COMPLETED)
-                if broken.done():
-                    broken.result()
-                broken.cancel()
-                ended.cancel()
+                ended = asyncio.create_task(stop.wait())
+                loops = [asyncio.create_task(each) for each in (orchestrator.broken(), orchestrator.stay_known())]
+                done, _pending = await asyncio.wait([ended, *loops], return_when=asyncio.FIRST_COMPLETED)
+                for task in (ended, *loops):
+                    task.cancel()
+                for task in done:
+                    task.result()
             finally:
                 orchestrator.cancel()
                 await runner.close()

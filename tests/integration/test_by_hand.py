@@ -102,22 +102,16 @@ def test_check_mode_is_refused_while_the_primary_lives_as_the_real_run_would_be(
     assert alone.record.screening == screening
 
 
-def test_failover_by_hand_leaves_the_field_to_an_orchestrator_that_is_at_work(world: World) -> None:
-    old, earlier = world.primary, world.record.job
-    for host in ("orc1", "orc2"):
-        world.host(host).stop("orchestrator")  # it stays in its session, and its lock with it
-    world.record.write(f"{CLUSTER}/lock", b'{"owner": "orc1"}')
-    try:
-        world.host(old).kill("mysqld")
-        world.wait_for("the suspicion", lambda: world.record.read(f"{CLUSTER}/suspicion") != {})
+def test_failover_leaves_the_field_to_an_orchestrator_that_is_at_work(world: World) -> None:
+    earlier = world.record.job
+    with world.writing() as client, world.appliers_held() as let_go:
+        begun = world.kill_and_wait_for_the_fence(client)
         code, output = run(world, "failover")
-    finally:
-        world.record.delete(f"{CLUSTER}/lock")
-    assert code == 2
-    assert "orchestrator orc1 is at work on cluster orders" in output
-    for host in ("orc1", "orc2"):
-        world.host(host).cont("orchestrator")
-    assert world.wait_for_job(earlier)["owner"] in ("orc1", "orc2")
+        assert code == 2
+        assert f"orchestrator {begun['owner']} is at work on cluster orders" in output
+        let_go()
+        job = world.wait_for_job(earlier)
+    assert (job["owner"], job["epoch"]) == (begun["owner"], begun["epoch"])
 
 
 def test_status_says_who_is_primary_under_which_epoch_and_changes_nothing(alone: World) -> None:

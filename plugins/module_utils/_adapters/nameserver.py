@@ -105,6 +105,8 @@ def replace_address(
         keyring = {dns.name.from_text(key.name): dns.tsig.Key(key.name, key.secret, key.algorithm)}
         update = dns.update.UpdateMessage(zone, keyring=keyring)
         update.use_tsig(keyring, keyname=dns.name.from_text(key.name), algorithm=dns.name.from_text(key.algorithm))
+    except KeyError:
+        raise InvalidInput(f"the TSIG key '{key.name}' is not usable: nobody knows algorithm {key.algorithm}") from None
     except (dns.exception.DNSException, ValueError) as error:
         raise InvalidInput(f"the TSIG key '{key.name}' is not usable: {_text(error)}") from None
     if old:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -36,6 +37,8 @@ with deps.declare("kazoo"):
 
 Shape = TypeVar("Shape")
 _LOOK_SECONDS = 0.01
+
+_ROOT = re.compile(r"(/[A-Za-z0-9_-]+)+/?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,11 @@ class Store:
         self._hosts = hosts
         self._root = "/" + root.strip("/")
         self._answer_seconds = answer_seconds
+
+    @property
+    def place(self) -> str:
+        """For sentences: where this record is kept."""
+        return f"{self._root} in ZooKeeper at {self._hosts}"
 
     def _full(self, path: str) -> str:
         return f"{self._root}/{path}" if path else self._root
@@ -262,8 +270,8 @@ def open_store(
     """A session for the block's length; Unavailable when nobody at ``hosts`` answers within ``connect_seconds``."""
     deps.require("kazoo", "pydantic")
     logging.getLogger("kazoo").setLevel(logging.ERROR)
-    if not root.strip("/"):
-        raise InvalidInput("the ZooKeeper root must be a path such as /altair")
+    if not _ROOT.fullmatch(root):
+        raise InvalidInput(f"the ZooKeeper root '{root}' is not usable; it must be a path such as /altair")
     client = KazooClient(hosts=hosts, timeout=session_seconds)
     store = Store(client, hosts, root, answer_seconds)
     try:

@@ -58,6 +58,7 @@ class Monitor:
         self._url = base_url(settings.listen.host, settings.listen.port)
         self._urls: dict[str, str] = {}
         self._written: dict[Key, HealthRule] = {}
+        self._session = store.session
         self._fleet = Fleet(store, lambda _cluster: self._share())
         self._register = Register(self._beat_seconds)
         self._present = asyncio.Event()
@@ -84,6 +85,9 @@ class Monitor:
         if up:
             self._register.restart_silence(time.monotonic())
             self._present.clear()
+            if self._session != self._store.session:  # others have watched and written in our place meanwhile
+                self._session = self._store.session
+                self._written.clear()
         else:
             log.warning("the ZooKeeper session is interrupted; silence is counted anew once it is back")
 
@@ -124,6 +128,7 @@ class Monitor:
         if mine != self._register.keys:
             log.info("watching %s", ", ".join("/".join(key) for key in sorted(mine)) or "nothing")
         self._register.watch_only(mine, time.monotonic())
+        self._written = {key: rule for key, rule in self._written.items() if key in mine}
 
     async def _serve_report(self, peer: Peer, report: Observation) -> Acknowledgement:
         if peer.name != report.node:

@@ -119,6 +119,18 @@ def test_monitors_share_the_nodes_and_a_dead_ones_nodes_are_taken_over_without_a
     assert world.record.screening == screening
 
 
+def test_a_monitor_that_was_without_zookeeper_puts_right_what_another_wrote_meanwhile(world: World) -> None:
+    world.wait_for("mon1's share", lambda: world.record.health("db1").get("monitor") == "mon1")
+    before = world.record.everything()
+    world.lab.partition("mon1", "zk1")
+    world.wait_for("the other's turn", lambda: world.record.health("db1")["monitor"] == "mon2")
+    world.lab.heal()
+    world.wait_for("its return", lambda: "mon1" in world.record.names("/altair/monitors"))
+    world.wait_for("the truth about db1", lambda: world.record.health("db1")["health"] == "healthy", seconds=20)
+    world.wait_for("its own word", lambda: world.record.health("db1")["monitor"] == "mon1")
+    assert world.record.everything() == before
+
+
 def test_an_agents_death_is_no_reason_for_a_failover(world: World) -> None:
     world.restart("orc1", "orc2")  # what they have concluded before they do not say again
     primary, before, began = world.primary, world.record.everything(), time.time()

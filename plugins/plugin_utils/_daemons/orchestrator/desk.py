@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from itertools import chain, repeat
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import (
     AltairError,
     Conflict,
+    InvalidInput,
     NotFound,
     Unavailable,
 )
@@ -81,6 +83,8 @@ class Desk:
                 log.info("%s is not registered any more", self._cluster)
             except AltairError as error:
                 log.error("%s: %s", self._cluster, error)
+                if isinstance(error, InvalidInput):
+                    await self._set_aside_suspicion()
                 self._loop.call_later(RETRY_SECONDS[0], self.wake)
 
     async def _read(self) -> Record:
@@ -97,6 +101,18 @@ class Desk:
                 await self._screen(record, record.suspicion.value)
         finally:
             await self._leave_lock()
+
+    async def _set_aside_suspicion(self) -> None:
+        """One that cannot be read would keep every other from being raised; monitors raise it again where it holds."""
+        path = suspicion_path(self._cluster)
+        try:
+            await asyncio.to_thread(self._store.read, path, Suspicion)
+        except InvalidInput:
+            log.error("%s: the suspicion that cannot be read is set aside", self._cluster)
+            with suppress(AltairError):
+                await asyncio.to_thread(self._store.delete, path)
+        except AltairError as error:
+            log.warning("%s: %s", self._cluster, error)
 
     async def _take_lock(self) -> bool:
         path = lock_path(self._cluster)

@@ -252,3 +252,14 @@ def test_garbage_in_a_clusters_znode_is_set_aside_and_logged_while_others_are_se
     finally:
         for name in GARBAGE:
             world.record.delete(f"{ROOT}/clusters/{name}")
+
+
+def test_a_suspicion_that_cannot_be_read_is_set_aside_and_the_next_one_is_acted_on(world: World) -> None:
+    path = f"{CLUSTER}/suspicion"
+    world.record.write(path, b"\xff not JSON")
+    world.wait_for("its end", lambda: "suspicion" not in world.record.names(CLUSTER))
+    logs = world.log("orc1", "orchestrator") + world.log("orc2", "orchestrator")
+    assert f"{path} holds no valid Suspicion" in logs
+    assert "Traceback" not in logs
+    done = world.replaced_after(lambda node: world.host(node).kill("mysqld"))
+    assert done.report.violations == []

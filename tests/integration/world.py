@@ -45,8 +45,11 @@ class Record:
         return found
 
     def write(self, path: str, raw: bytes) -> None:
-        self._client.ensure_path(path)
-        self._client.set(path, raw)
+        """In one act, so that nobody sees the znode empty."""
+        try:
+            self._client.set(path, raw)
+        except NoNodeError:
+            self._client.create(path, raw, makepath=True)
 
     def delete(self, path: str) -> None:
         with suppress(NoNodeError):

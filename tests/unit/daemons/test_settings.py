@@ -1,248 +1,86 @@
-"""Settings files: what is wrong with one is named before anything starts, by every daemon, in one sentence."""
+"""A settings file is taken whole or refused, with the file and the key named."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
 import yaml
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput
-from ansible_collections.altair.mysql_ha.plugins.plugin_utils._daemons import loop
-from ansible_collections.altair.mysql_ha.plugins.plugin_utils._daemons.settings import (
-    AgentSettings,
-    DaemonSettings,
-    MonitorSettings,
-    OrchestratorSettings,
-    Profile,
-    load,
-)
+from ansible_collections.altair.mysql_ha.plugins.plugin_utils._daemons.settings import AgentSettings, Profile, load
 
-Data = dict[str, Any]
-KINDS: dict[str, type[DaemonSettings]] = {
-    "agent": AgentSettings,
-    "monitor": MonitorSettings,
-    "orchestrator": OrchestratorSettings,
+AGENT: dict[str, Any] = {
+    "node": "db1",
+    "cluster": "orders",
+    "listen": {"host": "192.0.2.11", "port": 8430},
+    "tls": {"ca": "/etc/altair/ca.pem", "certificate": "/etc/altair/db1.pem", "key": "/etc/altair/db1.key"},
+    "monitors": ["https://192.0.2.31:8440", "https://[2001:db8::1]:8440"],
+    "mysqld": {"credentials_file": "/etc/altair/mysql.cnf", "pid_file": "/run/mysqld.pid", "data_folder": "/data"},
 }
 
 
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every file that settings name, each of them good."""
-    folder = tmp_path_factory.mktemp("files")
-    authority = trustme.CA(key_type=trustme.KeyType.ECDSA)
-    issued = authority.issue_cert("db1", key_type=trustme.KeyType.ECDSA)
-    (folder / "ca.pem").write_bytes(authority.cert_pem.bytes())
-    (folder / "host.pem").write_bytes(issued.cert_chain_pems[0].bytes())
-    (folder / "host.key").write_bytes(issued.private_key_pem.bytes())
-    (folder / "mysql.cnf").write_text("[client]\nuser=altair\npassword=secret\n")
-    (folder / "failover.yml").write_text(f"altair_tsig_key_file: {folder}/host.key\n")
-    return folder
+def with_key(path: str, value: object) -> dict[str, Any]:
+    changed: dict[str, Any] = yaml.safe_load(yaml.safe_dump(AGENT))
+    *groups, key = path.split(".")
+    place = changed
+    for group in groups:
+        place = place[group]
+    place[key] = value
+    return changed
 
 
-def good(daemon: str, files: Path) -> Data:
-    tls = {"ca": f"{files}/ca.pem", "certificate": f"{files}/host.pem", "key": f"{files}/host.key"}
-    listen = {"host": "192.0.2.1", "port": 8430}
-    zookeeper = {"hosts": "192.0.2.9:2181"}
-    mysqld = {"credentials_file": f"{files}/mysql.cnf", "pid_file": "/p", "data_folder": "/d"}
-    if daemon == "agent":
-        monitors = ["https://192.0.2.31:8440"]
-        return {
-            "node": "db1",
-            "cluster": "orders",
-            "listen": listen,
-            "tls": tls,
-            "monitors": monitors,
-            "mysqld": mysqld,
-        }
-    if daemon == "monitor":
-        return {"name": "mon1", "listen": listen, "tls": tls, "zookeeper": zookeeper}
-    runner = {"variables_file": f"{files}/failover.yml"}
-    mysql = {"credentials_file": f"{files}/mysql.cnf"}
-    return {"name": "orc1", "tls": tls, "zookeeper": zookeeper, "mysql": mysql, "runner": runner}
+def loaded(folder: Path, data: object) -> AgentSettings:
+    path = folder / "agent.yml"
+    path.write_text(data if isinstance(data, str) else yaml.safe_dump(data), encoding="utf-8")
+    return load(str(path), AgentSettings)
 
 
-async def never(_settings: DaemonSettings, _stop: asyncio.Event) -> None:
-    pytest.fail("the daemon was started with settings that cannot be used")
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """Settings in the file ``path``, tried as a daemon would be started with them."""
-
-    path: Path
-    capsys: pytest.CaptureFixture[str]
-
-    def refused(self, daemon: str, settings: str | bytes | Data, *extra: str) -> str:
-        """The one sentence with which the daemon refuses them."""
-        raw = yaml.safe_dump(settings) if isinstance(settings, dict) else settings
-        self.path.write_bytes(raw if isinstance(raw, bytes) else raw.encode())
-        return self.refused_file(daemon, *extra)
-
-    def refused_file(self, daemon: str, *extra: str) -> str:
-        code = loop.main(daemon, KINDS[daemon], never, ["--settings", str(self.path), *extra])
-        shown = self.capsys.readouterr()
-        assert (code, shown.out) == (2, "")
-        assert shown.err.count("\n") == 1
-        return shown.err.strip().removeprefix(f"altair-{daemon}: ")
-
-
-@pytest.fixture
-def attempt(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Attempt:
-    return Attempt(tmp_path / "settings.yml", capsys)
-
-
-TEXTS = [
-    ("name: [", "line 1 is not YAML"),
-    ("name: a\nname", "line 2 is not YAML"),
-    ("- name", "must hold keys and values"),
-    ("", "must hold keys and values"),
-]
-
-
-@pytest.mark.parametrize("daemon", KINDS)
-@pytest.mark.parametrize(("text", "sentence"), TEXTS)
-@pytest.mark.parametrize("extra", [[], ["--check"]], ids=["start", "check"])
-def test_what_is_no_yaml_mapping_is_refused_with_the_file_named(
-    daemon: str, text: str, sentence: str, extra: list[str], attempt: Attempt
-) -> None:
-    said = attempt.refused(daemon, text, *extra)
-    assert said.startswith(f"the settings file {attempt.path}")
-    assert said.endswith(sentence)
-
-
-@pytest.mark.parametrize("daemon", KINDS)
-def test_a_settings_file_that_is_not_text_or_not_there_is_refused(daemon: str, attempt: Attempt) -> None:
-    named = f"the settings file {attempt.path}"
-    assert attempt.refused_file(daemon) == f"{named} cannot be read: No such file or directory"
-    assert attempt.refused(daemon, b"\xff\xfe\x00") == f"{named} is not YAML"
-
-
-def without(key: str) -> Callable[[Data], object]:
-    return lambda data: data.pop(key)
-
-
-CHANGES: list[tuple[str, Callable[[Data], object], str]] = [
-    *((daemon, lambda data: data.update(surprise=1), "surprise: Extra inputs") for daemon in KINDS),
-    *((daemon, lambda data: data["tls"].update(more="x"), "tls.more: Extra inputs") for daemon in KINDS),
-    *((daemon, lambda data: data["tls"].update(ca=7), "tls.ca: Input should be a valid string") for daemon in KINDS),
-    *((daemon, lambda data: data.update(profile="slow"), "profile: Input should be 'altair' or") for daemon in KINDS),
-    *((daemon, without("tls"), "tls: Field required") for daemon in KINDS),
-    ("agent", without("node"), "node: Field required"),
-    ("agent", lambda data: data.update(node="DB 1"), "node: String should match"),
-    ("agent", lambda data: data.update(monitors=[]), "monitors: Tuple should have at least 1 item"),
-    ("agent", lambda data: data.update(monitors=["http://192.0.2.31:1"]), "monitors.0: String should match"),
-    ("agent", lambda data: data["listen"].update(host="db1"), "listen.host: 'db1' does not appear to be an IPv4"),
-    ("agent", lambda data: data["mysqld"].update(port=70000), "mysqld.port: Input should be less than 65536"),
-    ("agent", lambda data: data["mysqld"].update(probe_seconds=0), "mysqld.probe_seconds: Input should be greater"),
-    ("monitor", lambda data: data["listen"].update(port="many"), "listen.port: Input should be a valid integer"),
-    ("monitor", lambda data: data["zookeeper"].update(root="/a//b"), "zookeeper.root: String should match"),
-    ("monitor", lambda data: data["zookeeper"].update(root="/"), "zookeeper.root: String should match"),
-    ("monitor", lambda data: data["zookeeper"].update(session_seconds="soon"), "zookeeper.session_seconds: Input"),
-    ("orchestrator", lambda data: data["zookeeper"].update(hosts=""), "zookeeper.hosts: String should have at least"),
-    ("orchestrator", without("mysql"), "mysql: Field required"),
-    ("orchestrator", lambda data: data["runner"].update(kind="magic"), "runner.kind: Input should be 'hot_spare' or"),
-    ("orchestrator", lambda data: data["runner"].pop("variables_file"), "runner.variables_file: Field required"),
-]
-
-
-@pytest.mark.parametrize(("daemon", "change", "sentence"), CHANGES, ids=[f"{row[0]} {row[2]}" for row in CHANGES])
-def test_a_key_that_is_wrong_is_named(
-    daemon: str, change: Callable[[Data], object], sentence: str, files: Path, attempt: Attempt
-) -> None:
-    data = good(daemon, files)
-    change(data)
-    said = attempt.refused(daemon, data, "--check")
-    assert said.startswith(f"the settings file {attempt.path}: {sentence}")
+def test_what_is_not_given_has_its_default(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, AGENT)
+    assert settings.profile is Profile.ALTAIR
+    assert (settings.mysqld.host, settings.mysqld.port, settings.mysqld.probe_seconds) == ("127.0.0.1", 3306, 2.0)
+    assert settings.monitors == ("https://192.0.2.31:8440", "https://[2001:db8::1]:8440")
 
 
 @pytest.mark.parametrize(
-    ("daemon", "change", "sentence"),
+    ("path", "value", "said"),
     [
-        *((each, lambda data: data["tls"].update(ca="/no/ca"), "the TLS file /no/ca cannot be read") for each in KINDS),
-        ("agent", lambda data: data["mysqld"].update(credentials_file="/no/cnf"), "option file /no/cnf cannot be read"),
-        (
-            "orchestrator",
-            lambda data: data["mysql"].update(credentials_file="/no/cnf"),
-            "option file /no/cnf cannot be read",
-        ),
-        (
-            "orchestrator",
-            lambda data: data["runner"].update(variables_file="/no/vars"),
-            "the playbook's variables file /no/vars cannot be read",
-        ),
+        ("colour", "blue", "colour"),
+        ("mysqld.colour", "blue", "mysqld.colour"),
+        ("profile", "slow", "profile"),
+        ("node", "DB 1", "node must be lower-case letters"),
+        ("node", "db1\n", "node must be lower-case letters"),
+        ("listen.host", "db1.example.com", "listen"),
+        ("listen.port", 0, "listen: port must be from 1 to 65535"),
+        ("listen.port", "eighty", "listen.port"),
+        ("mysqld.probe_seconds", 31, "mysqld: probe_seconds must be from 0.1 to 30"),
+        ("mysqld.probe_seconds", float("nan"), "mysqld: probe_seconds must be from 0.1 to 30"),
+        ("monitors", [], "monitors must be one or more"),
+        ("monitors", ["http://192.0.2.31:8440"], "monitors must be one or more"),
+        ("mysqld", None, "mysqld"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_named_also_by_check(
-    daemon: str, change: Callable[[Data], object], sentence: str, files: Path, attempt: Attempt
-) -> None:
-    data = good(daemon, files)
-    change(data)
-    assert sentence in attempt.refused(daemon, data, "--check")
-    assert sentence in attempt.refused(daemon, data)
+def test_a_bad_key_is_named_with_its_file(tmp_path: Path, path: str, value: object, said: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        loaded(tmp_path, with_key(path, value))
+    assert str(tmp_path / "agent.yml") in str(refused.value)
+    assert said in str(refused.value)
 
 
-@pytest.mark.parametrize("daemon", KINDS)
-def test_tls_files_that_do_not_belong_together_are_refused(
-    daemon: str, files: Path, tmp_path: Path, attempt: Attempt
-) -> None:
-    other = trustme.CA(key_type=trustme.KeyType.ECDSA).issue_cert("db2", key_type=trustme.KeyType.ECDSA)
-    key, data = tmp_path / "other.key", good(daemon, files)
-    key.write_bytes(other.private_key_pem.bytes())
-    data["tls"]["key"] = str(key)
-    said = attempt.refused(daemon, data, "--check")
-    assert said.startswith(f"{files}/ca.pem, {files}/host.pem and {key} are not a usable TLS set: ")
+@pytest.mark.parametrize("key", list(AGENT))
+def test_a_missing_key_is_named(tmp_path: Path, key: str) -> None:
+    with pytest.raises(InvalidInput, match=key):
+        loaded(tmp_path, {name: value for name, value in AGENT.items() if name != key})
 
 
-@pytest.mark.parametrize(
-    ("variables", "sentence"),
-    [
-        ("altair_tsig_key_file: /no/key\n", "altair_tsig_key_file in the playbook's variables file"),
-        ("altair_tls_ca: /no/ca\n", "altair_tls_ca in the playbook's variables file"),
-    ],
-)
-def test_a_file_that_the_playbooks_variables_name_must_be_there_when_the_orchestrator_starts(
-    variables: str, sentence: str, files: Path, tmp_path: Path, attempt: Attempt
-) -> None:
-    data, named = good("orchestrator", files), tmp_path / "vars.yml"
-    named.write_text(variables)
-    data["runner"]["variables_file"] = str(named)
-    said = attempt.refused("orchestrator", data)
-    assert said.startswith(f"{sentence} {named}: /no/")
-    assert said.endswith("cannot be read: No such file or directory")
+@pytest.mark.parametrize("text", ["", "- a list", "a: [", "just a word"])
+def test_what_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(InvalidInput, match=r"agent\.yml"):
+        loaded(tmp_path, text)
 
 
-@pytest.mark.parametrize(
-    "variables", ["$ANSIBLE_VAULT;1.1;AES256\n6162\n", "altair_tsig_key_file: '{{ folder }}/key'\n", "a: !vault x\n"]
-)
-def test_variables_that_only_ansible_can_read_are_left_to_it(variables: str, files: Path, tmp_path: Path) -> None:
-    data, named = good("orchestrator", files), tmp_path / "vars.yml"
-    named.write_text(variables)
-    data["runner"]["variables_file"] = str(named)
-    OrchestratorSettings.model_validate(data).prove()
-
-
-@pytest.mark.parametrize("daemon", KINDS)
-def test_good_settings_are_taken_whole_and_check_starts_nothing(
-    daemon: str, files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "settings.yml"
-    path.write_text(yaml.safe_dump(good(daemon, files)))
-    assert load(str(path), KINDS[daemon]).model_dump(mode="json", exclude_unset=True) == good(daemon, files)
-    assert loop.main(daemon, KINDS[daemon], never, ["--settings", str(path), "--check"]) == 0
-    assert capsys.readouterr() == ("", "")
-
-
-def test_the_profiles_beat_every_ten_seconds_and_every_second() -> None:
-    assert {profile.value: profile.beat_seconds for profile in Profile} == {"altair": 10.0, "fast": 1.0}
-
-
-def test_a_folder_in_place_of_a_file_is_refused_in_the_systems_words(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match=f"the settings file {tmp_path} cannot be read: {os.strerror(21)}"):
-        load(str(tmp_path), MonitorSettings)
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="absent"):
+        load(str(tmp_path / "absent.yml"), AgentSettings)

@@ -211,7 +211,7 @@ def test_garbage_is_refused_and_its_path_and_field_are_named(
 
 
 def test_a_store_needs_a_root_of_its_own() -> None:
-    with pytest.raises(InvalidInput, match="root must be a path such as /altair"), open_store(ZOOKEEPER, "/"):
+    with pytest.raises(InvalidInput, match="must be a path such as /altair"), open_store(ZOOKEEPER, "/"):
         pass
 
 

@@ -60,6 +60,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors impor
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.gtid import GtidSet
 from ansible_collections.altair.mysql_ha.plugins.module_utils._module import MYSQL_SPEC, STEP_SPEC, main, step_work
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.parallel import for_each_node
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.permit import maintenance_plan
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import Outcome, Scene
 
 ARGUMENT_SPEC = {**STEP_SPEC, **MYSQL_SPEC}
@@ -79,6 +80,7 @@ def _contender(scene: Scene, node: Node, drained: object) -> Contender:
         drained=isinstance(drained, list) and node.name in drained,
         executed=GtidSet.parse(state.gtid_executed) if state else GtidSet(),
         server_version=_version(state.version) if state else (),
+        in_maintenance=maintenance_plan(scene.store, scene.spec.cluster).of_node(node.name, time.time()),
         detail=seen.detail,
     )
 

@@ -1,0 +1,1 @@
+../plugin_utils/_in_process.py

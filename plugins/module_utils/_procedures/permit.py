@@ -9,6 +9,7 @@ import logging
 from typing import TypeVar
 
 from .._adapters.zookeeper import Store
+from .._core.cluster import ClusterSpec
 from .._core.errors import Conflict, InvalidInput, NotFound
 from .._core.fleet_breaker import FleetBreaker, Trouble
 from .._core.maintenance import MaintenancePlan
@@ -47,6 +48,12 @@ def breaker(store: Store) -> FleetBreaker:
 
 def maintenance_plan(store: Store, cluster: str) -> MaintenancePlan:
     return _or_default(store, maintenance_path(cluster), MaintenancePlan())
+
+
+def nodes_in_maintenance(store: Store, spec: ClusterSpec, now_at: float) -> tuple[str, ...]:
+    """The nodes that are worked on themselves; they are not promoted."""
+    plan = maintenance_plan(store, spec.cluster)
+    return tuple(name for name in spec.names if plan.of_node(name, now_at))
 
 
 def note_trouble(store: Store, cluster: str, primary: str, *, by: str, now_at: float) -> None:

@@ -38,7 +38,7 @@ async def _observation(node: Node, means: Means) -> Observation | None:
         return None
 
 
-async def _host_state(command: Sequence[str], node: Node, seconds: float) -> bool | None:
+async def host_state(command: Sequence[str], node: Node, seconds: float) -> bool | None:
     """Up, down, or None where the command does not say so in time; it is given the node's name and address."""
     if not command:
         return None
@@ -93,7 +93,7 @@ async def inquire(
 ) -> Inquiry:
     """Everything at once, each with its deadline. ``host_command`` is waited for only where nothing there answers."""
     primary = spec.node(suspicion.primary)
-    host = asyncio.create_task(_host_state(host_command, primary, means.seconds))
+    host = asyncio.create_task(host_state(host_command, primary, means.seconds))
     words = {node.name: asyncio.create_task(_observation(node, means)) for node in spec.others(primary.name)}
     try:
         snapshot = await screen(spec, primary.name, suspicion.health, means)

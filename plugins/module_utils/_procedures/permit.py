@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import TypeVar
 
 from .._adapters.zookeeper import Store
@@ -58,7 +59,8 @@ def nodes_in_maintenance(store: Store, spec: ClusterSpec, now_at: float) -> tupl
 
 def note_trouble(store: Store, cluster: str, primary: str, *, by: str, now_at: float) -> None:
     """Let the whole fleet know, before anything is decided: who decides at the same moment counts us in."""
-    store.put(trouble_path(cluster), Trouble(cluster=cluster, primary=primary, at=now_at, noted_by=by))
+    with suppress(Conflict):  # another has noted it this moment
+        store.put(trouble_path(cluster), Trouble(cluster=cluster, primary=primary, at=now_at, noted_by=by))
 
 
 def end_trouble(store: Store, cluster: str) -> None:

@@ -5,12 +5,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from .._adapters.zookeeper import Store
 from .._core.errors import Conflict, InvalidInput
 from .._core.permission import Situation
 from .._core.replay import remember, sealed
 from .._core.verdict import Rule
-from .._core.znodes import Screening, ScreeningHistory, Suspicion, screening_path, screenings_path
+from .._core.znodes import (
+    ClusterState,
+    Screening,
+    ScreeningHistory,
+    Suspicion,
+    screening_path,
+    screenings_path,
+    state_path,
+)
 from .inquiry import Inquiry
 
 TRIES = 3  # a lost compare-and-set means that another has screened the same cluster this moment
@@ -55,7 +65,10 @@ def screening_of(
 
 def put_on_record(store: Store, found: Screening) -> None:
     """Blocking. Garbage in the history's place is replaced: what is found now is worth more."""
-    store.put(screening_path(found.cluster), found)
+    if store.read(state_path(found.cluster), ClusterState) is None:
+        return  # deregistered meanwhile: writing would bring its folder back
+    with suppress(Conflict):
+        store.put(screening_path(found.cluster), found)
     path = screenings_path(found.cluster)
     for _try in range(TRIES):
         try:

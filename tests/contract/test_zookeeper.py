@@ -211,7 +211,7 @@ def test_garbage_is_refused_and_its_path_and_field_are_named(
 
 
 def test_a_store_needs_a_root_of_its_own() -> None:
-    with pytest.raises(InvalidInput, match="root must be a path such as /altair"), open_store(ZOOKEEPER, "/"):
+    with pytest.raises(InvalidInput, match="must be a path such as /altair"), open_store(ZOOKEEPER, "/"):
         pass
 
 
@@ -243,3 +243,11 @@ def test_closing_a_store_ends_its_session(lab: Lab, plain: Any, root: str) -> No
         store.create("lock", LockHolder(owner="orc1"), ephemeral=True)
         assert plain.get(f"{root}/lock")[1].ephemeralOwner == store.session
     await_that(lambda: not plain.exists(f"{root}/lock"), "the ephemeral znode goes with the session")
+
+
+def test_a_store_that_was_closed_answers_no_more(lab: Lab, root: str) -> None:
+    assert lab.host("zk1").running("zookeeper")
+    with open_store(ZOOKEEPER, root) as store:
+        pass
+    with pytest.raises(Unavailable, match="ConnectionClosedError"):
+        store.children("")

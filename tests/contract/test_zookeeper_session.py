@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import queue
+import re
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -14,6 +16,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeepe
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import Unavailable
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import ClusterState, LockHolder
 from tests.contract.by_hand import PATIENCE_SECONDS, await_that, freeze
+from tests.lab import services
 from tests.lab.addresses import HOSTS, ZOOKEEPER_PORT
 from tests.lab.lab import Lab
 
@@ -31,7 +34,7 @@ def root() -> str:
 @pytest.fixture
 def store(lab: Lab, root: str) -> Iterator[Store]:
     assert lab.host("zk1").running("zookeeper")
-    with open_store(ZOOKEEPER, root, session_seconds=2.0) as store:
+    with open_store(ZOOKEEPER, root, session_seconds=2.0, answer_seconds=1.0) as store:
         store.ensure("")
         yield store
 
@@ -159,9 +162,6 @@ def test_a_lost_session_is_another_one_afterwards_and_its_ephemeral_znodes_are_g
 
 def sessions_at_the_server(lab: Lab) -> set[str]:
     """Sessions that the server itself counts, as decimal numbers; asked on its own host."""
-    import re
-    import socket
-
     with lab.inside("zk1"), socket.create_connection((HOSTS["zk1"], ZOOKEEPER_PORT), timeout=5) as connection:
         connection.sendall(b"dump")
         answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
@@ -188,10 +188,52 @@ def test_no_question_hangs_while_zookeeper_is_silent(store: Store, lab: Lab, sil
         lambda: store.delete_tree("state"),
         lambda: store.commit([Create("b", STATE)]),
         lambda: store.owns("state"),
-        lambda: store.watch("state", lambda: None),
-        lambda: store.watch_children("", lambda _names: None),
     )
     assert [ends_with_unavailable(question) for question in questions] == [True] * len(questions)
+
+
+def test_what_was_given_up_without_a_connection_is_not_done_when_there_is_one_again(lab: Lab, root: str) -> None:
+    with open_store(ZOOKEEPER, root, session_seconds=30.0, answer_seconds=0.3) as store:
+        store.create("state", STATE)
+        lab.host("zk1").kill("zookeeper")
+        await_that(lambda: not store.connected, "the session notices")
+        lab.partition("client", "zk1")
+        lab.host("zk1").start("zookeeper")
+        services.wait_until("ZooKeeper", lambda: services.zookeeper_answers(lab.host("zk1")))
+        refused: tuple[Callable[[], object], ...] = (
+            lambda: store.create("lock", ME, ephemeral=True),
+            lambda: store.replace("state", STATE, 0),
+            lambda: store.commit([Create("job", ME)]),
+        )
+        for given_up in refused:
+            with pytest.raises(Unavailable, match=f"^ZooKeeper at {ZOOKEEPER} does not answer"):
+                given_up()
+        lab.heal()
+        await_that(lambda: store.connected, "the session is back")
+        # Requests of one session are carried out in order: what was waiting would be done before this is answered.
+        await_that(lambda: not ends_with_unavailable(lambda: store.children("")), "the session answers")
+        assert store.children("") == ("state",)
+        assert store.require("state", ClusterState).version == 0
+
+
+def test_a_watch_set_while_zookeeper_is_silent_takes_hold_when_it_is_back(store: Store, lab: Lab) -> None:
+    store.ensure("monitors")
+    lab.host("zk1").kill("zookeeper")
+    await_that(lambda: not store.connected, "the session notices")
+    znode, children = Told(), Told()
+    patient = [
+        threading.Thread(target=store.watch, args=("state", znode)),
+        threading.Thread(target=store.watch_children, args=("monitors", children)),
+    ]
+    for thread in patient:
+        thread.start()
+    lab.host("zk1").start("zookeeper")
+    assert znode.next() == "changed"
+    assert children.next() == ()
+    for thread in patient:
+        thread.join()
+    store.create("monitors/mon1", ME)
+    children.until(("mon1",))
 
 
 def test_a_watch_that_fires_while_the_session_was_away_is_told_afterwards(

@@ -63,7 +63,9 @@ def test_the_jobs_record_holds_the_plan_and_each_step_with_its_evidence_and_goes
 @pytest.mark.parametrize(("killed", "other"), [("orc1", "orc2"), ("orc2", "orc1")])
 def test_either_orchestrator_does_the_failover_when_the_other_is_dead(world: World, killed: str, other: str) -> None:
     world.host(killed).kill("orchestrator")
-    world.wait_for("its warm process's end", lambda: "hot_spare" not in world.host(killed).run(["ps", "ax"]).stdout)
+    world.wait_for(
+        "its warm process's end", lambda: "ansible-playbook" not in world.host(killed).run(["ps", "ax"]).stdout
+    )
     done = world.replaced_after(lambda node: kill_mysqld(world, node))
     assert done.job["owner"] == other
     assert done.report.violations == []

@@ -1,4 +1,4 @@
-"""One lab with all its daemons, shared by a module's tests: its record, read by a client of our own, and its repair.
+"""One lab with all its daemons, shared by the tests: its record, read by a client of our own, and its repair.
 
 What the tests assert about the control plane's record comes from here, as raw JSON by raw kazoo: nothing of the product
 takes part in reading it.

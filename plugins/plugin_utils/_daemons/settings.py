@@ -103,7 +103,10 @@ class Listen(_Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        ipaddress.ip_address(self.host)
+        try:
+            ipaddress.ip_address(self.host)
+        except ValueError:
+            raise ValueError(f"host must be an IP address, not '{self.host}'") from None
 
 
 @dataclass(frozen=True, kw_only=True)

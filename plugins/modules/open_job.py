@@ -182,7 +182,7 @@ def _refuse_if_blocked(finding: Finding, cluster: str) -> None:
         return
     rule, reasons = finding.rule, blockers_in_detail(finding.situation)
     if finding.against[0] == BLOCKERS[0].because:  # the verdict's own sentence says more
-        reasons = (rule.because, *reasons[1:])
+        reasons = (rule.because,) if rule.verdict.refutes else (rule.because, *reasons[1:])
     hint = "; force=true goes on all the same" if would_yield(finding.situation) else ""
     raise Refused(f"cluster {cluster} is not failed over ({rule.verdict.value}): {'; '.join(reasons)}{hint}")
 

@@ -14,7 +14,7 @@ from .._adapters.agent import base_url
 from .._adapters.zookeeper import Store
 from .._core.cluster import ClusterSpec, Node, Policy
 from .._core.errors import AltairError, InvalidInput, Unavailable
-from .._core.observation import Observation, ProcessState
+from .._core.observation import Observation, ProcessState, Reach
 from .._core.snapshot import Snapshot
 from .._core.standing import Standing, standing_of
 from .._core.wire import OBSERVATION_PATH
@@ -76,9 +76,17 @@ def _patience(policy: Policy, means: Means) -> float:
 
 
 async def _gather(words: dict[str, asyncio.Task[Observation | None]], seconds: float) -> dict[str, Observation | None]:
-    if words:
-        await asyncio.wait(words.values(), timeout=seconds)
+    """What came within ``seconds``; where that is no live replica, the first that comes within its own deadline."""
+    pending = set(words.values())
+    if pending:
+        _done, pending = await asyncio.wait(pending, timeout=seconds)
+    while pending and not any(word.done() and _lives(word.result()) for word in words.values()):
+        _done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
     return {name: word.result() if word.done() else None for name, word in words.items()}
+
+
+def _lives(seen: Observation | None) -> bool:
+    return seen is not None and seen.reach is Reach.REACHED
 
 
 def _standing(node: str, seen: Observation | None, primary_executed: str | None) -> Standing:

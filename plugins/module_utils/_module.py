@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import getpass
+import socket
 from collections.abc import Callable
+from datetime import datetime, timezone
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -13,6 +16,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ._adapters.agent import TlsFiles
 from ._adapters.mysql import Login, read_option_file
 from ._core.errors import AltairError, InvalidInput
+from ._core.maintenance import MaintenancePlan
+from ._procedures.jobs import OPERATOR
 from ._procedures.step import Act, Keeper, Neighbours, run_step
 
 Parameters = dict[str, Any]
@@ -79,6 +84,30 @@ def login(parameters: Parameters) -> Login:
         client_key=base.client_key,
         check_hostname=base.check_hostname,
     )
+
+
+def operator_name() -> str:
+    """Who runs the module, for the record."""
+    return f"{OPERATOR}:{getpass.getuser()}@{socket.gethostname()}"
+
+
+def readable_time(at: float) -> str:
+    """Seconds since 1970 as ISO 8601 in UTC, to the second."""
+    return datetime.fromtimestamp(at, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")  # noqa: UP017 - read as Python 3.8
+
+
+def show_maintenance(plan: MaintenancePlan, now_at: float) -> list[Result]:
+    """For people: what holds, and what has ended and is still on record."""
+    return [
+        {
+            "node": each.node or "",
+            "until": readable_time(each.until_at),
+            "active": each.active(now_at),
+            "reason": each.reason,
+            "by": each.by,
+        }
+        for each in plan.entries
+    ]
 
 
 def agent_files(parameters: Parameters) -> TlsFiles:

@@ -57,6 +57,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.candidate im
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import PostconditionFailed
 from ansible_collections.altair.mysql_ha.plugins.module_utils._module import MYSQL_SPEC, STEP_SPEC, main, step_work
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.candidates import pick
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.permit import nodes_in_maintenance
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import Outcome, Scene
 
 ARGUMENT_SPEC = {**STEP_SPEC, **MYSQL_SPEC}
@@ -92,7 +93,8 @@ def act(scene: Scene) -> Outcome:
     drained = recorded if isinstance(recorded, list) else []
     if scene.check and recorded is None:  # catch_up has only been rehearsed, too; it would have drained them
         drained = list(scene.spec.names)
-    choice, contenders = pick(scene.spec, scene.job.old_primary, scene.neighbours.login, drained)
+    worked_on = nodes_in_maintenance(scene.store, scene.spec, time.time())
+    choice, contenders = pick(scene.spec, scene.job.old_primary, scene.neighbours.login, drained, worked_on)
     fed_by = None
     if choice.missing.get(choice.name or "") and not scene.check:
         fed_by = _feed(scene, contenders, choice)

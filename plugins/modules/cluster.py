@@ -92,6 +92,23 @@ options:
         description: How long after a job ended no other is started without a person's word.
         type: float
         default: 600.0
+      quorum_min:
+        description: How many replicas must live for one of them to be promoted without a person's word.
+        type: int
+        default: 1
+      lag_seconds_max:
+        description:
+          - When no replica is known to be behind by no more than this in applying what it has received, nobody is
+            promoted without a person's word.
+          - No limit unless it is given.
+        type: float
+      transactions_missing_max:
+        description:
+          - When no replica is known to lack no more than so many of the transactions that the primary was last known to
+            have, and the primary's agent does not answer, so that they cannot be salvaged, nobody is promoted without a
+            person's word.
+          - No limit unless it is given.
+        type: int
 attributes:
   check_mode:
     description: Says whether anything would change.
@@ -143,6 +160,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes impor
     cluster_path,
     job_path,
     state_path,
+    trouble_path,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
     CLUSTER_SPEC,
@@ -171,6 +189,9 @@ POLICY_OPTIONS: dict[str, Any] = {
     "unproven_fence": {"type": "str", "choices": ["pause", "promote"], "default": "pause"},
     "catch_up_seconds_max": {"type": "float", "default": 600.0},
     "cool_down_seconds": {"type": "float", "default": 600.0},
+    "quorum_min": {"type": "int", "default": 1},
+    "lag_seconds_max": {"type": "float"},
+    "transactions_missing_max": {"type": "int"},
 }
 ARGUMENT_SPEC: dict[str, Any] = {
     **CLUSTER_SPEC,
@@ -222,6 +243,7 @@ def deregister(store: Store, cluster: str, check: bool) -> Result:
         raise Refused(f"cluster {cluster} stays registered: its job {job.value.id} has not ended")
     if not check:
         store.delete_tree(cluster_path(cluster))
+        store.delete(trouble_path(cluster))
     return {"changed": True, "msg": f"cluster {cluster} is no longer registered"}
 
 

@@ -12,7 +12,8 @@ module: cluster_info
 short_description: What is on record of a cluster
 description:
   - Reads the cluster's description, who is primary and since which epoch, the health of its nodes, an open suspicion,
-    the last screening with its reason, and the job under way or the last that ended. Changes nothing.
+    the last screening with its reason, announced maintenance, and the job under way or the last that ended. Changes
+    nothing.
 version_added: 0.1.0
 author: The altair.mysql_ha maintainers (!UNKNOWN)
 attributes:
@@ -63,6 +64,11 @@ screening:
   description: What was seen and concluded at the last screening, and why nothing was done, if so.
   returned: success
   type: dict
+maintenance:
+  description: Announced maintenance, that which has ended included until the next change.
+  returned: success
+  type: list
+  elements: dict
 job:
   description: The job under way, or the last that ended.
   returned: success
@@ -72,6 +78,8 @@ lock:
   returned: success
   type: str
 """
+
+import time
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.codec import plain
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import open_store
@@ -90,8 +98,10 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
     Result,
     keeper,
     main,
+    show_maintenance,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import read_record
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.permit import maintenance_plan
 
 ARGUMENT_SPEC = {**CLUSTER_SPEC, **ZOOKEEPER_SPEC}
 
@@ -103,6 +113,7 @@ def run(parameters: Parameters, _check: bool) -> Result:
         cluster, state = record.spec.cluster, record.state.value
         health = {name: store.read(health_path(cluster, name), NodeHealth) for name in record.spec.names}
         screening = store.read(screening_path(cluster), Screening)
+        plan = maintenance_plan(store, cluster)
         holder = store.read(lock_path(cluster), LockHolder)
     return {
         "changed": False,
@@ -112,6 +123,7 @@ def run(parameters: Parameters, _check: bool) -> Result:
         "health": {name: plain(found.value) for name, found in health.items() if found},
         "suspicion": plain(record.suspicion.value) if record.suspicion else {},
         "screening": plain(screening.value) if screening else {},
+        "maintenance": show_maintenance(plan, time.time()),
         "job": plain(record.job.value) if record.job else {},
         "lock": holder.value.owner if holder else "",
     }

@@ -20,7 +20,9 @@ author: The altair.mysql_ha maintainers (!UNKNOWN)
 options:
   force:
     description:
-      - Go on although the verdict is uncertain or the cool-down holds. The fence is still needed before the promotion.
+      - Go on although the verdict is uncertain, the cluster is in maintenance or in its cool-down, one of its policies
+        on quorum, lag and missing transactions forbids it, or the fleet breaker holds.
+      - The fence is still needed before the promotion.
       - A primary that answers is never failed over, forced or not.
     type: bool
     default: false
@@ -71,8 +73,6 @@ verdict:
   type: str
 """
 
-import getpass
-import socket
 import time
 from dataclasses import dataclass
 
@@ -82,9 +82,14 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.nameserv
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store, open_store
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import Refused
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.health import Health
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.permission import Situation, blockers
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.snapshot import Snapshot
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.verdict import Rule, Verdict, judge
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.permission import (
+    BLOCKERS,
+    Situation,
+    blockers,
+    blockers_in_detail,
+    would_yield,
+)
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.verdict import Rule, judge
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import (
     Job,
     LockHolder,
@@ -92,7 +97,6 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes impor
     Suspicion,
     health_path,
     lock_path,
-    screening_path,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
     AGENT_SPEC,
@@ -105,16 +109,18 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
     keeper,
     login,
     main,
+    operator_name,
 )
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.inquiry import Inquiry, inquire
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import (
-    OPERATOR,
     Record,
     open_job,
     read_record,
-    screening_of,
     take_over,
 )
-from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.screening import Means, screen
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.permit import note_trouble, situation_of
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.screening import Means
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.screenings import put_on_record, screening_of
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import REHEARSAL
 
 ARGUMENT_SPEC = {
@@ -129,13 +135,11 @@ ARGUMENT_SPEC = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    snapshot: Snapshot
+    suspicion: Suspicion
+    inquiry: Inquiry
     rule: Rule
+    situation: Situation
     against: tuple[str, ...]
-
-
-def _owner() -> str:
-    return f"{OPERATOR}:{getpass.getuser()}@{socket.gethostname()}"
 
 
 def _suspicion(store: Store, record: Record) -> Suspicion:
@@ -155,37 +159,32 @@ def _suspicion(store: Store, record: Record) -> Suspicion:
     )
 
 
-async def _ask_all(record: Record, suspected: Health, parameters: Parameters) -> Snapshot:
+async def _ask_all(store: Store, record: Record, suspicion: Suspicion, parameters: Parameters) -> Inquiry:
     async with Caller(agent_files(parameters)) as caller:
         means = Means(caller=caller, login=login(parameters), seconds=parameters["agent_timeout"])
-        return await screen(record.spec, record.state.value.primary, suspected, means)
+        return await inquire(store, record.spec, suspicion, means)
 
 
 def _find(store: Store, record: Record, parameters: Parameters) -> Finding:
     suspicion = _suspicion(store, record)
-    snapshot = converse(_ask_all(record, suspicion.health, parameters))
-    rule = judge(snapshot)
-    situation = Situation(
-        verdict=rule,
-        suspicion=suspicion,
-        state=record.state.value,
-        last_job=record.job.value if record.job else None,
-        replicas_answering=len(snapshot.replicas) - len(snapshot.replicas_silent),
-        cool_down_seconds=0.0 if parameters["force"] else record.spec.policy.cool_down_seconds,
-        now_at=time.time(),
+    if suspicion.primary != record.state.value.primary:
+        raise Refused(f"the suspicion of {suspicion.primary} is void: it is no longer primary; run this again")
+    inquiry = converse(_ask_all(store, record, suspicion, parameters))
+    rule = judge(inquiry.snapshot)
+    situation = situation_of(
+        store, record, suspicion, inquiry, rule.verdict, now_at=time.time(), forced=parameters["force"]
     )
-    return Finding(snapshot, rule, blockers(situation))
+    return Finding(suspicion, inquiry, rule, situation, blockers(situation))
 
 
-def _refuse_if_blocked(finding: Finding, cluster: str, force: bool) -> None:
-    rule = finding.rule
-    forced = force and rule.verdict is Verdict.UNCERTAIN
-    if not rule.actionable and not forced:
-        hint = "; force=true goes on all the same" if rule.verdict is Verdict.UNCERTAIN else ""
-        raise Refused(f"cluster {cluster} is not failed over ({rule.verdict.value}): {rule.because}{hint}")
-    against = [each for each in finding.against if not (forced and each == finding.against[0])]
-    if against:
-        raise Refused(f"cluster {cluster} is not failed over: {'; '.join(against)}")
+def _refuse_if_blocked(finding: Finding, cluster: str) -> None:
+    if not finding.against:
+        return
+    rule, reasons = finding.rule, blockers_in_detail(finding.situation)
+    if finding.against[0] == BLOCKERS[0].because:  # the verdict's own sentence says more
+        reasons = (rule.because,) if rule.verdict.refutes else (rule.because, *reasons[1:])
+    hint = "; force=true goes on all the same" if would_yield(finding.situation) else ""
+    raise Refused(f"cluster {cluster} is not failed over ({rule.verdict.value}): {'; '.join(reasons)}{hint}")
 
 
 def _take_over(store: Store, record: Record, check: bool) -> Result:
@@ -203,12 +202,22 @@ def _take_over(store: Store, record: Record, check: bool) -> Result:
             "job": "",
             "verdict": "",
         }
-    job = take_over(store, record, owner=_owner(), because="an operator went on with it")
+    job = take_over(store, record, owner=operator_name(), because="an operator went on with it")
     return _opened(job, f"job {job.id} goes on under epoch {job.epoch}", "")
 
 
 def _opened(job: Job, sentence: str, verdict: str) -> Result:
     return {"changed": True, "msg": sentence, "epoch": job.epoch, "job": job.id, "verdict": verdict}
+
+
+def _put_on_record(store: Store, finding: Finding) -> None:
+    rule, situation, now_at = finding.rule, finding.situation, time.time()
+    found = screening_of(
+        finding.inquiry, rule, situation, finding.against, finding.suspicion, by=operator_name(), now_at=now_at
+    )
+    put_on_record(store, found)
+    if not finding.against:
+        note_trouble(store, found.cluster, found.primary, by=operator_name(), now_at=now_at)
 
 
 def run(parameters: Parameters, check: bool) -> Result:
@@ -221,17 +230,13 @@ def run(parameters: Parameters, check: bool) -> Result:
             return _take_over(store, record, check)
         finding = _find(store, record, parameters)
         if not check:
-            suspicion = record.suspicion.value if record.suspicion else None
-            found = screening_of(
-                finding.snapshot, finding.rule, finding.against, suspicion, by=_owner(), now_at=time.time()
-            )
-            store.put(screening_path(record.spec.cluster), found)
-        _refuse_if_blocked(finding, record.spec.cluster, parameters["force"])
+            _put_on_record(store, finding)
+        _refuse_if_blocked(finding, record.spec.cluster)
         verdict = finding.rule.verdict.value
         if check:
             sentence = f"a job would be opened: {finding.rule.because}"
             return {"changed": True, "msg": sentence, "epoch": REHEARSAL, "job": "", "verdict": verdict}
-        job = open_job(store, record, owner=_owner(), because=finding.rule.because, now_at=time.time())
+        job = open_job(store, record, owner=operator_name(), because=finding.rule.because, now_at=time.time())
         return _opened(job, f"job {job.id} is open: {finding.rule.because}", verdict)
 
 

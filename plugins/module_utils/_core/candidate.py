@@ -21,6 +21,7 @@ class Contender:
     drained: bool
     executed: GtidSet
     server_version: tuple[int, ...]
+    in_maintenance: bool = False
     detail: str = ""
 
 
@@ -39,6 +40,7 @@ def _oldest_live_version(contenders: tuple[Contender, ...]) -> tuple[int, ...]:
 EXCLUSIONS: tuple[Exclusion, ...] = (
     Exclusion("it cannot be reached", lambda one, _all: not one.reachable),
     Exclusion("its owners marked it as not a candidate", lambda one, _all: not one.allowed),
+    Exclusion("it is in maintenance", lambda one, _all: one.in_maintenance),
     Exclusion("it has received transactions that it has not applied", lambda one, _all: not one.drained),
     Exclusion(
         "it runs a newer server than a replica that would follow it",

@@ -79,15 +79,25 @@ class Dns:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
-    """The choices a cluster's owners make beforehand. Times are in seconds."""
+    """The choices a cluster's owners make beforehand. Times are in seconds.
+
+    ``quorum_min``: how many replicas must live for a promotion. ``lag_seconds_max`` and ``transactions_missing_max``:
+    when no replica is known to be within them nobody is promoted without a person's word (None: no limit).
+    """
 
     unproven_fence: UnprovenFence = UnprovenFence.PAUSE
     catch_up_seconds_max: float = 600.0
     cool_down_seconds: float = 600.0
+    quorum_min: int = 1
+    lag_seconds_max: float | None = None
+    transactions_missing_max: int | None = None
 
     def __post_init__(self) -> None:
         _check(self.catch_up_seconds_max > 0, "catch_up_seconds_max must be above 0")
         _check(self.cool_down_seconds >= 0, "cool_down_seconds must not be below 0")
+        _check(self.quorum_min >= 1, "quorum_min must be 1 or more: somebody has to be promoted")
+        _check((self.lag_seconds_max or 0) >= 0, "lag_seconds_max must not be below 0")
+        _check((self.transactions_missing_max or 0) >= 0, "transactions_missing_max must not be below 0")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,6 +114,10 @@ class ClusterSpec:
         names = [node.name for node in self.nodes]
         _check(len(names) > 1, f"cluster {self.cluster} needs a primary and at least one replica")
         _check(len(set(names)) == len(names), f"cluster {self.cluster} names a node twice")
+        _check(
+            self.policy.quorum_min < len(names),
+            f"quorum_min {self.policy.quorum_min} of cluster {self.cluster} is more than the replicas it has",
+        )
 
     def node(self, name: str) -> Node:
         for node in self.nodes:

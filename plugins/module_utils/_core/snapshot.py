@@ -15,8 +15,9 @@ from .observation import ProcessState, Reach, Sighting
 class Snapshot:
     """One screening's answers.
 
-    ``suspected``: what the monitor that watches the primary made of its reports. ``agent``: the word of the primary's
-    own agent, asked now (UNKNOWN: it did not answer). ``host``: could the host be reached at all (None: cannot tell).
+    ``suspected``: what the monitor that watches the primary made of its reports and its silence. ``reported``: mysqld
+    by the last report that the monitor has (UNKNOWN: it has none). ``agent``: the word of the primary's own agent,
+    asked now (UNKNOWN: it did not answer). ``host``: its host is up, or is known to be down (None: cannot tell).
     ``orchestrator``: our own connect. ``replicas``: one sighting for each replica, UNKNOWN where its agent
     did not answer. ``read_only``: what the orchestrator read when it got in (None: it did not).
     """
@@ -24,6 +25,7 @@ class Snapshot:
     cluster: str
     primary: str
     suspected: Health
+    reported: ProcessState
     agent: ProcessState
     host: bool | None
     orchestrator: Reach
@@ -43,13 +45,13 @@ class Snapshot:
         return tuple(seen.observer for seen in self.replicas if seen.reach is Reach.UNKNOWN)
 
     @property
-    def exit_was_suspected(self) -> bool:
-        """A monitor was told of an exit, whatever runs there now."""
-        return self.suspected is Health.MYSQLD_EXITED
+    def exit_was_reported(self) -> bool:
+        """A monitor was told of an exit, before the silence if there is one, whatever runs there now."""
+        return self.suspected is Health.MYSQLD_EXITED or self.reported is ProcessState.EXITED
 
     @property
     def exit_was_seen(self) -> bool:
         """The agent's word, given now or, where it no longer answers, in its last report."""
         if self.agent is ProcessState.UNKNOWN:
-            return self.suspected is Health.MYSQLD_EXITED
+            return self.exit_was_reported
         return self.agent is ProcessState.EXITED

@@ -27,89 +27,112 @@ class Verdict(StrEnum):
     RESTARTED_PRIMARY = "restarted_primary"
     UNCERTAIN = "uncertain"
 
+    @property
+    def refutes(self) -> bool:
+        """Somebody reached the primary: the suspicion is answered, and nothing is the matter with mysqld."""
+        return self in (Verdict.FALSE_ALARM, Verdict.UNREACHABLE_PRIMARY)
+
+    @property
+    def actionable(self) -> bool:
+        """A failover may go on from here; permission still has its say."""
+        return not self.refutes and self is not Verdict.UNCERTAIN
+
+
+class Case(StrEnum):
+    """The cases that the service must tell apart; each is named by the rows that answer it."""
+
+    HOST_DOWN = "1. The host is down"
+    MYSQLD_DOWN = "2. mysqld is down, its host is up"
+    REPLICAS_CUT_OFF = "3. Primary and replicas are cut off from each other, and both live"
+    ORCHESTRATOR_CUT_OFF = "4. The orchestrator is cut off from the primary, the monitor is not and was told of an exit"
+    MONITOR_CUT_OFF = "5. The monitor is cut off from the primary, the orchestrator is not"
+    BOTH_CUT_OFF = "6. Monitor and orchestrator are both cut off from the primary"
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """``actionable``: a failover may go on from here (permission still has its say)."""
+    """``cases``: those of the known cases that this row answers."""
 
     verdict: Verdict
     because: str
-    actionable: bool
     matches: Callable[[Snapshot], bool]
+    cases: tuple[Case, ...] = ()
+
+    @property
+    def actionable(self) -> bool:
+        return self.verdict.actionable
 
 
 RULES: tuple[Rule, ...] = (
     Rule(
         Verdict.FALSE_ALARM,
         "the primary answered the orchestrator and refused to let it in; a server that refuses is alive",
-        actionable=False,
-        matches=lambda seen: seen.orchestrator is Reach.DUBIOUS,
+        lambda seen: seen.orchestrator is Reach.DUBIOUS,
     ),
     Rule(
         Verdict.RESTARTED_PRIMARY,
         "its agent saw mysqld exit; it is back and boots read-only, so the cluster has no writable primary",
-        actionable=True,
-        matches=lambda seen: seen.orchestrator is Reach.REACHED and seen.exit_was_suspected and seen.read_only is True,
+        lambda seen: seen.orchestrator is Reach.REACHED and seen.exit_was_reported and seen.read_only is True,
     ),
     Rule(
         Verdict.FALSE_ALARM,
         "the orchestrator reaches the primary",
-        actionable=False,
-        matches=lambda seen: seen.orchestrator is Reach.REACHED,
+        lambda seen: seen.orchestrator is Reach.REACHED,
+        cases=(Case.REPLICAS_CUT_OFF, Case.MONITOR_CUT_OFF),
     ),
     Rule(
         Verdict.UNCERTAIN,
         "monitors and the orchestrator are cut off from the primary, but a replica still reaches it",
-        actionable=False,
-        matches=lambda seen: bool(seen.replicas_reaching_primary) and seen.suspected is Health.HOST_SILENT,
+        lambda seen: bool(seen.replicas_reaching_primary) and seen.suspected is Health.HOST_SILENT,
+        cases=(Case.BOTH_CUT_OFF,),
     ),
     Rule(
         Verdict.UNREACHABLE_PRIMARY,
         "the orchestrator cannot reach the primary, but a replica still does",
-        actionable=False,
-        matches=lambda seen: bool(seen.replicas_reaching_primary),
-    ),
-    Rule(
-        Verdict.DEAD_PRIMARY,
-        "its agent saw mysqld exit, and neither the orchestrator nor a replica reaches it",
-        actionable=True,
-        matches=lambda seen: seen.exit_was_seen and seen.orchestrator.denies_life,
+        lambda seen: bool(seen.replicas_reaching_primary),
     ),
     Rule(
         Verdict.UNCERTAIN,
         "the orchestrator's own connection attempt gave no answer to judge by",
-        actionable=False,
-        matches=lambda seen: not seen.orchestrator.denies_life,
+        lambda seen: not seen.orchestrator.denies_life,
+    ),
+    Rule(
+        Verdict.DEAD_PRIMARY,
+        "its agent saw mysqld exit, and neither the orchestrator nor a replica reaches it",
+        lambda seen: seen.exit_was_seen,
+        cases=(Case.MYSQLD_DOWN, Case.ORCHESTRATOR_CUT_OFF),
+    ),
+    Rule(
+        Verdict.LOST_PRIMARY,
+        "its host is known to be down, and neither the orchestrator nor a replica reaches it",
+        lambda seen: seen.host is False and seen.agent is ProcessState.UNKNOWN,
+        cases=(Case.HOST_DOWN,),
     ),
     Rule(
         Verdict.UNCERTAIN,
         "at least one replica could not be asked whether it reaches the primary",
-        actionable=False,
-        matches=lambda seen: bool(seen.replicas_silent) or not seen.replicas,
+        lambda seen: bool(seen.replicas_silent) or not seen.replicas,
     ),
     Rule(
         Verdict.HUNG_PRIMARY,
         "mysqld runs, by its agent's word, and answers nobody: not its agent, not the orchestrator, no replica",
-        actionable=True,
-        matches=lambda seen: seen.agent is ProcessState.RUNNING and seen.suspected is Health.MYSQLD_HUNG,
+        lambda seen: seen.agent is ProcessState.RUNNING and seen.suspected is Health.MYSQLD_HUNG,
     ),
     Rule(
         Verdict.UNCERTAIN,
         "the primary's agent still answers and says that mysqld runs; only the ways to mysqld are cut",
-        actionable=False,
-        matches=lambda seen: seen.agent is ProcessState.RUNNING,
+        lambda seen: seen.agent is ProcessState.RUNNING,
     ),
     Rule(
         Verdict.LOST_PRIMARY,
         "monitors miss its reports, and neither the orchestrator nor any replica reaches it",
-        actionable=True,
-        matches=lambda seen: seen.suspected is Health.HOST_SILENT,
+        lambda seen: seen.suspected is Health.HOST_SILENT,
+        cases=(Case.HOST_DOWN, Case.BOTH_CUT_OFF),
     ),
     Rule(
         Verdict.UNCERTAIN,
         "nobody reaches the primary, but its reports have not been missing for three beats and no exit was seen",
-        actionable=False,
-        matches=lambda _seen: True,
+        lambda _seen: True,
     ),
 )
 

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every znode: its path and the shape of what it holds. All data is JSON; paths hang below the configured root.
 
-``*_at`` is wall-clock time, in seconds since 1970, written for people; only a cool-down is decided by it.
+``*_at`` is wall-clock time, in seconds since 1970, written for people; only cool-down, maintenance
+and the fleet breaker's window are decided by it.
 """
 
 from __future__ import annotations
@@ -14,12 +15,16 @@ from typing import Union
 from .health import Health
 from .lifecycle import JobState
 from .observation import Observation, ProcessState, Reach, Sighting
+from .permission import Situation
+from .standing import Standing
 from .verdict import Verdict
 
 CLUSTERS = "clusters"
 MONITORS = "monitors"
 ORCHESTRATORS = "orchestrators"
 HEALTH = "health"
+TROUBLES = "fleet/troubles"
+SCREENINGS_MAX = 20  # kept of each cluster
 
 # In the form that ansible-test, which reads this as Python 3.8, takes.
 Evidence = dict[str, Union[str, int, float, bool, list[str], dict[str, str], None]]  # noqa: UP007
@@ -50,6 +55,16 @@ def screening_path(cluster: str) -> str:
     return f"{CLUSTERS}/{cluster}/screening"
 
 
+def screenings_path(cluster: str) -> str:
+    """ScreeningHistory: the last ones that differ."""
+    return f"{CLUSTERS}/{cluster}/screenings"
+
+
+def maintenance_path(cluster: str) -> str:
+    """MaintenancePlan."""
+    return f"{CLUSTERS}/{cluster}/maintenance"
+
+
 def job_path(cluster: str) -> str:
     """Job: the one under way, or the last that ended."""
     return f"{CLUSTERS}/{cluster}/job"
@@ -73,6 +88,16 @@ def monitor_path(monitor: str) -> str:
 def orchestrator_path(orchestrator: str) -> str:
     """OrchestratorPresence, ephemeral."""
     return f"{ORCHESTRATORS}/{orchestrator}"
+
+
+def fleet_breaker_path() -> str:
+    """FleetBreaker: its limits; the defaults hold while there is none."""
+    return "fleet/breaker"
+
+
+def trouble_path(cluster: str) -> str:
+    """Trouble: the cluster's primary is suspected or being replaced."""
+    return f"{TROUBLES}/{cluster}"
 
 
 def health_path(cluster: str, node: str) -> str:
@@ -130,23 +155,39 @@ class Suspicion:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Screening:
-    """What was seen, what was concluded and why nothing was done, if so."""
+    """What was seen, what was concluded and why nothing was done, if so: enough to draw the conclusion anew.
+
+    ``last_at``: the same was still found then. ``seal``: tells a record that was changed by hand; no secret is in it.
+    """
 
     cluster: str
     primary: str
+    epoch: int
     verdict: Verdict
     because: str
     actionable: bool
     blockers: tuple[str, ...]
     suspected: Health
+    reported: ProcessState
     agent: ProcessState
     host: bool | None
     orchestrator: Reach
     read_only: bool | None
     replicas: tuple[Sighting, ...]
+    standings: tuple[Standing, ...]
+    situation: Situation
     suspected_at: float | None
     screened_by: str
     screened_at: float
+    last_at: float
+    seal: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScreeningHistory:
+    """Oldest first, neighbours differ."""
+
+    screenings: tuple[Screening, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -20,7 +20,7 @@ def _version(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", text)[:3])
 
 
-def _contender(node: Node, login: Login, drained: bool) -> Contender:
+def _contender(node: Node, login: Login, *, drained: bool, in_maintenance: bool) -> Contender:
     seen = probe(node.address, node.port, login)
     state = seen.server
     return Contender(
@@ -30,19 +30,25 @@ def _contender(node: Node, login: Login, drained: bool) -> Contender:
         drained=drained,
         executed=GtidSet.parse(state.gtid_executed) if state else GtidSet(),
         server_version=_version(state.version) if state else (),
+        in_maintenance=in_maintenance,
         detail=seen.detail,
     )
 
 
 def pick(
-    spec: ClusterSpec, old_primary: str, login: Login, drained: Collection[str]
+    spec: ClusterSpec,
+    old_primary: str,
+    login: Login,
+    drained: Collection[str],
+    in_maintenance: Collection[str] = (),
 ) -> tuple[Choice, dict[str, Contender]]:
     """The choice among the replicas, and what was seen of each; raise Refused, with every reason, when there is none.
 
-    ``drained``: names of those that have applied all they received.
+    ``drained``: names of those that have applied all they received. ``in_maintenance``: of those that are worked on.
     """
     contenders = for_each_node(
-        spec.others(old_primary), lambda node: _contender(node, login, drained=node.name in drained)
+        spec.others(old_primary),
+        lambda node: _contender(node, login, drained=node.name in drained, in_maintenance=node.name in in_maintenance),
     )
     choice = choose(contenders.values())
     if choice.name is None:

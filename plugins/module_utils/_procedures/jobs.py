@@ -14,14 +14,11 @@ from .._core.errors import Conflict, NotFound, Refused, StaleEpoch
 from .._core.lifecycle import JobState, check_transition
 from .._core.observation import Observation
 from .._core.plan import FAILOVER
-from .._core.snapshot import Snapshot
-from .._core.verdict import Rule
 from .._core.wire import StopAnswer
 from .._core.znodes import (
     ClusterState,
     Job,
     MonitoringPause,
-    Screening,
     StepRecord,
     Suspicion,
     cluster_path,
@@ -185,26 +182,3 @@ def end_job(store: Store, record: Record, target: JobState, because: str, now_at
             changes.append(Delete(pause_path(cluster), pause.version))
     store.commit(changes)
     return ended
-
-
-def screening_of(
-    snapshot: Snapshot, rule: Rule, blockers: tuple[str, ...], suspicion: Suspicion | None, *, by: str, now_at: float
-) -> Screening:
-    """The answer to "why, or why not?", for the record."""
-    return Screening(
-        cluster=snapshot.cluster,
-        primary=snapshot.primary,
-        verdict=rule.verdict,
-        because=rule.because,
-        actionable=rule.actionable,
-        blockers=blockers,
-        suspected=snapshot.suspected,
-        agent=snapshot.agent,
-        host=snapshot.host,
-        orchestrator=snapshot.orchestrator,
-        read_only=snapshot.read_only,
-        replicas=snapshot.replicas,
-        suspected_at=suspicion.raised_at if suspicion else None,
-        screened_by=by,
-        screened_at=now_at,
-    )

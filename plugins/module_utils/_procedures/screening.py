@@ -91,6 +91,7 @@ async def screen(spec: ClusterSpec, primary_name: str, suspected: Health, means:
         cluster=spec.cluster,
         primary=primary_name,
         suspected=suspected,
+        reported=ProcessState.UNKNOWN,
         agent=word.process if word is not None else ProcessState.UNKNOWN,
         host=True if answered else None,
         orchestrator=own.reach,

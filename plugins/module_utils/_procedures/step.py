@@ -19,6 +19,7 @@ from .._core.plan import steps_missing_before
 from .._core.znodes import Evidence, Job, StepRecord
 from .candidates import pick
 from .jobs import append_step, current_job, note_trouble, read_record, rehearsed_job
+from .permit import nodes_in_maintenance
 
 REHEARSAL = 0  # the epoch that open_job returns in check mode: there is no job, and no step may change anything
 
@@ -96,7 +97,8 @@ def run_step(
         if missing and not check:
             raise Refused(f"step {name} of job {job.id} comes after {', '.join(missing)}; run that first")
         if check and job.candidate is None and "choose_candidate" in missing:
-            chosen, _seen = pick(record.spec, job.old_primary, neighbours.login, record.spec.names)
+            worked_on = nodes_in_maintenance(store, record.spec, time.time())
+            chosen, _seen = pick(record.spec, job.old_primary, neighbours.login, record.spec.names, worked_on)
             job = replace(job, candidate=chosen.name)
         scene = Scene(store=store, spec=record.spec, job=job, neighbours=neighbours, check=check)
         try:

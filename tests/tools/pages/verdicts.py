@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import product
 from types import ModuleType
 from typing import Protocol
 
@@ -19,11 +20,16 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.snapshot imp
 from tests.tools.pages import markdown as md
 
 # What a column or row of the grids stands for: several answers that no rule tells apart.
-SUSPICIONS: dict[str, tuple[Health, ...]] = {
-    "`mysqld_exited`: the agent reported the exit": (Health.MYSQLD_EXITED,),
-    "`mysqld_hung`: the agent reported that its mysqld does not answer": (Health.MYSQLD_HUNG,),
-    "`host_silent`: three reports are missing": (Health.HOST_SILENT,),
-    "anything else, when an operator asks": (Health.HEALTHY, Health.MYSQLD_DUBIOUS, Health.UNKNOWN),
+ALIVE_OR_UNKNOWN = (ProcessState.RUNNING, ProcessState.UNKNOWN)
+SUSPICIONS: dict[str, tuple[tuple[Health, ...], tuple[ProcessState, ...]]] = {
+    "`mysqld_exited`: the agent reported the exit": ((Health.MYSQLD_EXITED,), tuple(ProcessState)),
+    "`mysqld_hung`: the agent reported that its mysqld does not answer": ((Health.MYSQLD_HUNG,), ALIVE_OR_UNKNOWN),
+    "`host_silent`: three reports are missing": ((Health.HOST_SILENT,), ALIVE_OR_UNKNOWN),
+    "`host_silent`, and the last report told of the exit": ((Health.HOST_SILENT,), (ProcessState.EXITED,)),
+    "anything else, when an operator asks": (
+        (Health.HEALTHY, Health.MYSQLD_DUBIOUS, Health.UNKNOWN),
+        ALIVE_OR_UNKNOWN,
+    ),
 }
 OWN_CONNECT: dict[str, tuple[tuple[Reach, bool | None], ...]] = {
     "turned away": ((Reach.DUBIOUS, None),),
@@ -32,10 +38,11 @@ OWN_CONNECT: dict[str, tuple[tuple[Reach, bool | None], ...]] = {
     "refused or timed out": ((Reach.REFUSED, None), (Reach.TIMED_OUT, None)),
     "unknown": ((Reach.UNKNOWN, None),),
 }
-AGENT: dict[str, tuple[ProcessState, ...]] = {
-    "exited": (ProcessState.EXITED,),
-    "running": (ProcessState.RUNNING,),
-    "no answer": (ProcessState.UNKNOWN,),
+AGENT: dict[str, tuple[tuple[ProcessState, bool | None], ...]] = {
+    "exited": tuple((ProcessState.EXITED, host) for host in (True, False, None)),
+    "running": tuple((ProcessState.RUNNING, host) for host in (True, False, None)),
+    "no answer": ((ProcessState.UNKNOWN, True), (ProcessState.UNKNOWN, None)),
+    "no answer, its host is down": ((ProcessState.UNKNOWN, False),),
 }
 REPLICAS: dict[str, tuple[tuple[Reach, ...], ...]] = {
     "one reaches it": ((Reach.REACHED, Reach.REFUSED), (Reach.DUBIOUS, Reach.UNKNOWN), (Reach.REACHED, Reach.UNKNOWN)),
@@ -52,23 +59,23 @@ class Reason(Protocol):
 
 def snapshots(suspected: str, own: str, agent: str, replicas: str) -> Iterable[Snapshot]:
     """Every snapshot that a cell of a grid stands for."""
-    for health_seen in SUSPICIONS[suspected]:
-        for reach, read_only in OWN_CONNECT[own]:
-            for word in AGENT[agent]:
-                for answers in REPLICAS[replicas]:
-                    yield Snapshot(
-                        cluster="orders",
-                        primary="db1",
-                        suspected=health_seen,
-                        agent=word,
-                        host=None,
-                        orchestrator=reach,
-                        read_only=read_only,
-                        replicas=tuple(
-                            Sighting(observer=f"db{number}", target="db1", reach=answer)
-                            for number, answer in enumerate(answers, 2)
-                        ),
-                    )
+    healths, reports = SUSPICIONS[suspected]
+    for (health_seen, reported), (reach, read_only), (word, host), answers in product(
+        product(healths, reports), OWN_CONNECT[own], AGENT[agent], REPLICAS[replicas]
+    ):
+        yield Snapshot(
+            cluster="orders",
+            primary="db1",
+            suspected=health_seen,
+            reported=reported,
+            agent=word,
+            host=host,
+            orchestrator=reach,
+            read_only=read_only,
+            replicas=tuple(
+                Sighting(observer=f"db{number}", target="db1", reach=answer) for number, answer in enumerate(answers, 2)
+            ),
+        )
 
 
 def cell(suspected: str, own: str, agent: str, replicas: str) -> str:
@@ -110,6 +117,24 @@ def rules_table() -> str:
     return md.table(("", "verdict", "failover?", "because", "condition"), rows)
 
 
+def cases_table() -> str:
+    rows = [
+        (case.value, ", ".join(dict.fromkeys(md.code(rule.verdict.value) for _n, rule in named)), numbers)
+        for case in verdict.Case
+        if (named := [(n, rule) for n, rule in enumerate(verdict.RULES, 1) if case in rule.cases])
+        and (numbers := ", ".join(str(n) for n, _rule in named))
+    ]
+    return md.table(("case", "verdict", "row"), rows)
+
+
+def blockers_table() -> str:
+    numbered = enumerate(zip(permission.BLOCKERS, md.conditions(permission, "BLOCKERS"), strict=True), 1)
+    rows = [
+        (str(number), row.because, "yes" if row.yields else "no", md.code(when)) for number, (row, when) in numbered
+    ]
+    return md.table(("", "why", "does a person's word overrule it?", "condition"), rows)
+
+
 def health_table() -> str:
     numbered = enumerate(zip(health.HEALTH_RULES, md.conditions(health, "HEALTH_RULES"), strict=True), 1)
     rows = [
@@ -134,12 +159,19 @@ def page() -> str:
         "It asks the primary, the primary's agent and every replica's agent at once, and judges the answers together."
         " `UNKNOWN` stands for an answer that did not come in time.",
         rules_table(),
+        "### The six cases",
+        "What the service must tell apart, and the rows that answer it. A failover begins with the fence"
+        " in every case, and pauses where nothing proves that it holds. In case 6 a replica that still reaches the"
+        " primary makes it uncertain.",
+        cases_table(),
         "## 3. Every combination",
         "The number in brackets is the row above that wins. Bold: a failover may go on. Between the answers that share"
         " a cell no row tells any difference.",
         *(grid(suspected) for suspected in SUSPICIONS),
         "## 4. What forbids a failover all the same",
-        reasons(permission, "BLOCKERS", permission.BLOCKERS),
+        "A person's word is `altair_force`. An uncertain verdict yields to it too; a primary that answers is never"
+        " failed over.",
+        blockers_table(),
         "## 5. What proves that the old primary can take no write",
         "Without one of these the job pauses, unless the cluster's policy `unproven_fence` is `promote`.",
         md.table(("way", "what is proven"), proofs),

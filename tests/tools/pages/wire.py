@@ -12,16 +12,20 @@ from typing import Any
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core import (
     cluster,
+    fleet_breaker,
     health,
     lifecycle,
+    maintenance,
     observation,
+    permission,
+    standing,
     verdict,
     wire,
     znodes,
 )
 from tests.tools.pages import markdown as md
 
-HOMES: tuple[ModuleType, ...] = (znodes, wire, observation, cluster)
+HOMES: tuple[ModuleType, ...] = (znodes, wire, observation, standing, permission, maintenance, fleet_breaker, cluster)
 WORDS: tuple[ModuleType, ...] = (health, verdict, lifecycle, observation, cluster)
 
 
@@ -76,7 +80,7 @@ def page() -> str:
     paths = md.trailing_comments(wire, "_PATH")
     return md.page(
         "On the wire and in ZooKeeper",
-        "plugins/module_utils/_core/{znodes,wire,observation,cluster}.py",
+        "plugins/module_utils/_core/{znodes,wire,observation,standing,permission,maintenance,fleet_breaker,cluster}.py",
         "Everything is JSON in the shapes below and is checked field by field when it is read. Unknown fields are"
         " ignored, so that a newer neighbour may say more; anything else that does not fit is set aside and logged.",
         "## Znodes",

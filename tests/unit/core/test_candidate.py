@@ -46,7 +46,7 @@ def test_every_exclusion_says_a_sentence_of_its_own() -> None:
 def test_everybody_is_promoted_or_eligible_or_excluded_with_a_reason() -> None:
     for pair in contender_pairs():
         choice = choose(pair)
-        barred = {one.name for one in pair if not (one.reachable and one.allowed and one.drained)}
+        barred = {one.name for one in pair if not (one.reachable and one.allowed and one.drained) or one.in_maintenance}
         assert barred <= set(choice.excluded)
         assert choice.name not in choice.excluded
         assert (choice.name is None) == (len(choice.excluded) == len(pair))

@@ -57,6 +57,10 @@ MISTAKES: dict[str, Callable[[], object]] = {
     "ttl_seconds 3601": lambda: replace(DNS, ttl_seconds=3601),
     "catch_up_seconds_max": lambda: Policy(catch_up_seconds_max=0),
     "cool_down_seconds": lambda: Policy(cool_down_seconds=-1),
+    "quorum_min must be 1": lambda: Policy(quorum_min=0),
+    "lag_seconds_max": lambda: Policy(lag_seconds_max=-0.1),
+    "transactions_missing_max": lambda: Policy(transactions_missing_max=-1),
+    "quorum_min 3 of cluster orders": lambda: replace(SPEC, policy=Policy(quorum_min=3)),
     "needs a primary and at least one replica": lambda: replace(SPEC, nodes=NODES[:1]),
     "names a node twice": lambda: replace(SPEC, nodes=(NODES[0], NODES[0])),
 }

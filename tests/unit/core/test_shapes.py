@@ -23,20 +23,24 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.codec im
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core import (
     cluster,
+    fleet_breaker,
+    maintenance,
     observation,
+    permission,
+    standing,
     wire,
     znodes,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput
 from tests.unit.core.worlds import job
 
-MODULES = (cluster, observation, wire, znodes)
+MODULES = (cluster, fleet_breaker, maintenance, observation, standing, wire, znodes)
 SHAPES: dict[str, type[Any]] = {
     name: kind
     for module in MODULES
     for name, kind in inspect.getmembers(module, dataclasses.is_dataclass)
     if inspect.isclass(kind) and kind.__module__ == module.__name__
-}
+} | {"Situation": permission.Situation}
 NODE_NAMES = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
 PORTS = st.integers(1, 65535)
 ADDRESSES = st.sampled_from(("10.0.0.1", "192.0.2.255", "fd00::1", "::1", "fe80::", "db1.example.com"))
@@ -70,6 +74,20 @@ CHECKED: Mapping[type[Any], Callable[[], st.SearchStrategy[Any]]] = {
         catch_up_seconds_max=st.floats(0.001, 1e9),
         cool_down_seconds=st.floats(0, 1e9),
         unproven_fence=st.sampled_from(cluster.UnprovenFence),
+        lag_seconds_max=st.none() | st.floats(0, 1e9),
+        transactions_missing_max=st.none() | st.integers(0),
+    ),
+    fleet_breaker.FleetBreaker: lambda: st.builds(
+        fleet_breaker.FleetBreaker,
+        primaries_max=st.integers(1),
+        share_max=st.floats(0, 1),
+        window_seconds=st.floats(10, 86400),
+    ),
+    maintenance.Maintenance: lambda: st.builds(
+        maintenance.Maintenance,
+        node=st.none() | NODE_NAMES,
+        begun_at=st.floats(0, 1e9),
+        until_at=st.floats(1e9 + 1, 2e9),
     ),
     cluster.ClusterSpec: lambda: st.builds(
         cluster.ClusterSpec,

@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.health import Health
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import ProcessState, Reach, Sighting
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.snapshot import Snapshot
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.verdict import RULES, Rule, Verdict, judge
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.verdict import RULES, Case, Rule, Verdict, judge
 from tests.unit.core.worlds import snapshot, snapshots
 
 LIFE = {Reach.REACHED, Reach.DUBIOUS}
@@ -25,9 +25,19 @@ def reaches(seen: Snapshot) -> set[Reach]:
 
 def exited(seen: Snapshot) -> bool:
     """The agent's word that mysqld exited, unless the agent has since said that it runs."""
-    return seen.agent is ProcessState.EXITED or (
-        seen.agent is ProcessState.UNKNOWN and seen.suspected is Health.MYSQLD_EXITED
-    )
+    return seen.agent is ProcessState.EXITED or (seen.agent is ProcessState.UNKNOWN and exit_reported(seen))
+
+
+def exit_reported(seen: Snapshot) -> bool:
+    return Health.MYSQLD_EXITED is seen.suspected or ProcessState.EXITED is seen.reported
+
+
+def nobody_gets_in(seen: Snapshot) -> bool:
+    return seen.orchestrator in SILENCE_OR_REFUSAL and not reaches(seen) & LIFE
+
+
+def all_fail(seen: Snapshot) -> bool:
+    return bool(seen.replicas) and nobody_gets_in(seen) and reaches(seen) <= SILENCE_OR_REFUSAL
 
 
 HUNG = "mysqld runs, by its agent's word, and answers nobody: not its agent, not the orchestrator, no replica"
@@ -38,7 +48,10 @@ TRUE_WHEN: dict[str, Callable[[Snapshot], bool]] = {
         seen.orchestrator is Reach.DUBIOUS
     ),
     "its agent saw mysqld exit; it is back and boots read-only, so the cluster has no writable primary": lambda seen: (
-        seen.suspected is Health.MYSQLD_EXITED and seen.orchestrator is Reach.REACHED and seen.read_only is True
+        exit_reported(seen) and seen.orchestrator is Reach.REACHED and seen.read_only is True
+    ),
+    "its host is known to be down, and neither the orchestrator nor a replica reaches it": lambda seen: (
+        seen.host is False and seen.agent is ProcessState.UNKNOWN and nobody_gets_in(seen)
     ),
     "the orchestrator reaches the primary": lambda seen: seen.orchestrator is Reach.REACHED,
     "monitors and the orchestrator are cut off from the primary, but a replica still reaches it": lambda seen: (
@@ -87,6 +100,8 @@ def with_less_known(seen: Snapshot) -> Iterator[tuple[str, Snapshot]]:
         yield "read_only", replace(seen, read_only=None)
     if seen.host is not None:
         yield "host", replace(seen, host=None)
+    if seen.reported is not ProcessState.UNKNOWN:
+        yield "report", replace(seen, reported=ProcessState.UNKNOWN)
     if seen.agent is not ProcessState.UNKNOWN:
         yield "agent", replace(seen, agent=ProcessState.UNKNOWN)
     if seen.suspected is not Health.UNKNOWN:
@@ -149,9 +164,10 @@ def test_a_failover_always_rests_on_the_orchestrators_own_look() -> None:
             )
 
 
-def test_without_an_exit_every_replica_has_to_deny_the_primary() -> None:
+def test_without_an_exit_or_a_dead_host_every_replica_has_to_deny_the_primary() -> None:
     for seen in snapshots():
-        if judge(seen).actionable and not exited(seen) and seen.orchestrator is not Reach.REACHED:
+        proven = exited(seen) or (seen.host is False and seen.agent is ProcessState.UNKNOWN)
+        if judge(seen).actionable and not proven and seen.orchestrator is not Reach.REACHED:
             assert reaches(seen)
             assert reaches(seen) <= SILENCE_OR_REFUSAL
 
@@ -161,21 +177,99 @@ def test_when_nobody_answers_nothing_is_done_whatever_a_monitor_suspects() -> No
     assert {judge(seen).verdict for seen in mute if reaches(seen) <= {Reach.UNKNOWN}} == {Verdict.UNCERTAIN}
 
 
+def test_a_report_that_mysqld_runs_and_a_host_that_is_up_are_no_reason_for_anything() -> None:
+    for seen in snapshots():
+        if seen.reported is ProcessState.RUNNING:
+            assert judge(seen) is judge(replace(seen, reported=ProcessState.UNKNOWN))
+        if seen.host is True:
+            assert judge(seen) is judge(replace(seen, host=None))
+
+
 def test_the_orchestrators_or_a_monitors_silence_never_makes_a_failover_possible() -> None:
-    assert not {who for who, _seen in awakened()} & {"orchestrator", "monitor", "host", "read_only"}
+    assert not {who for who, _seen in awakened()} & {"orchestrator", "monitor", "host", "report", "read_only"}
 
 
-def test_a_replicas_silence_makes_a_failover_possible_only_where_the_exit_was_seen() -> None:
+def test_a_replicas_silence_makes_a_failover_possible_only_where_death_was_seen_by_others() -> None:
     cases = [seen for who, seen in awakened() if who == "replica"]
     assert cases
-    assert all(exited(seen) for seen in cases)
+    assert all(exited(seen) or seen.host is False for seen in cases)
 
 
-def test_the_agents_silence_is_evidence_only_with_missing_reports_or_an_exit_it_told_of_before() -> None:
+def test_the_agents_silence_is_evidence_only_beside_another_sign_of_death() -> None:
     cases = [seen for who, seen in awakened() if who == "agent"]
-    assert {seen.suspected for seen in cases} == {Health.HOST_SILENT, Health.MYSQLD_EXITED}
-    assert all(seen.agent is ProcessState.RUNNING for seen in cases)
-    assert all(seen.orchestrator in SILENCE_OR_REFUSAL and not reaches(seen) & LIFE for seen in cases)
+    assert cases
+    for seen in cases:
+        assert seen.agent is ProcessState.RUNNING
+        assert seen.orchestrator in SILENCE_OR_REFUSAL
+        assert not reaches(seen) & LIFE
+        assert seen.suspected is Health.HOST_SILENT or exit_reported(seen) or seen.host is False
+
+
+# The service's known cases, by what has to be so; whatever the other answers are, a row that names the case wins.
+KNOWN: dict[Case, Callable[[Snapshot], bool]] = {
+    Case.HOST_DOWN: lambda seen: (
+        seen.host is False
+        and seen.agent is ProcessState.UNKNOWN
+        and seen.suspected is Health.HOST_SILENT
+        and not exit_reported(seen)
+        and all_fail(seen)
+    ),
+    Case.MYSQLD_DOWN: lambda seen: seen.agent is ProcessState.EXITED and nobody_gets_in(seen),
+    Case.REPLICAS_CUT_OFF: lambda seen: (
+        seen.orchestrator is Reach.REACHED and seen.read_only is False and reaches(seen) <= SILENCE_OR_REFUSAL
+    ),
+    Case.ORCHESTRATOR_CUT_OFF: lambda seen: (
+        seen.orchestrator is Reach.TIMED_OUT
+        and seen.agent is ProcessState.UNKNOWN
+        and seen.suspected is Health.MYSQLD_EXITED
+        and nobody_gets_in(seen)
+    ),
+    Case.MONITOR_CUT_OFF: lambda seen: (
+        seen.suspected is Health.HOST_SILENT and seen.orchestrator is Reach.REACHED and seen.read_only is False
+    ),
+    Case.BOTH_CUT_OFF: lambda seen: (
+        seen.suspected is Health.HOST_SILENT
+        and seen.host is None
+        and seen.orchestrator is Reach.TIMED_OUT
+        and seen.agent is ProcessState.UNKNOWN
+        and not exit_reported(seen)
+        and bool(seen.replicas)
+        and (bool(reaches(seen) & LIFE) or Reach.UNKNOWN not in reaches(seen))
+    ),
+}
+
+
+@pytest.mark.parametrize("case", Case)
+def test_each_known_case_is_answered_by_the_rows_that_name_it(case: Case) -> None:
+    answers = {RULES.index(judge(seen)) for seen in snapshots() if KNOWN[case](seen)}
+    assert answers
+    assert answers <= {number for number, rule in enumerate(RULES) if case in rule.cases}
+
+
+def test_every_row_that_names_a_case_answers_it_somewhere() -> None:
+    for case in Case:
+        named = {number for number, rule in enumerate(RULES) if case in rule.cases}
+        assert named == {RULES.index(judge(seen)) for seen in snapshots() if KNOWN[case](seen)} | (
+            {RULES.index(judge(snapshot(Health.HOST_SILENT)))} if case is Case.HOST_DOWN else set()
+        )
+
+
+def test_a_cut_off_orchestrator_is_denied_by_time_and_trusts_the_report_of_an_exit_and_no_other() -> None:
+    for replicas in ((Reach.REFUSED,), (Reach.REFUSED, Reach.TIMED_OUT), (Reach.UNKNOWN,), ()):
+        told = snapshot(Health.MYSQLD_EXITED, replicas=replicas)
+        assert judge(told).verdict is Verdict.DEAD_PRIMARY
+        for health in (Health.HEALTHY, Health.MYSQLD_HUNG, Health.MYSQLD_DUBIOUS, Health.UNKNOWN):
+            assert judge(replace(told, suspected=health)).verdict is Verdict.UNCERTAIN
+    gone_since = snapshot(Health.HOST_SILENT, reported=ProcessState.EXITED, replicas=(Reach.UNKNOWN,))
+    assert judge(gone_since).verdict is Verdict.DEAD_PRIMARY
+
+
+def test_a_host_known_to_be_down_settles_what_a_silent_replica_left_open() -> None:
+    open_question = snapshot(Health.HOST_SILENT, replicas=(Reach.UNKNOWN, Reach.TIMED_OUT))
+    assert judge(open_question).verdict is Verdict.UNCERTAIN
+    assert judge(replace(open_question, host=False)).verdict is Verdict.LOST_PRIMARY
+    contradicted = replace(open_question, host=False, agent=ProcessState.RUNNING)
+    assert judge(contradicted).verdict is Verdict.UNCERTAIN
 
 
 def test_more_replicas_that_saw_the_same_change_nothing() -> None:

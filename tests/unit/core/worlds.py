@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 from itertools import product
+from typing import Any
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.candidate import Contender
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.gtid import GtidSet
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.health import Health, NodeRecord
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.lifecycle import JobState
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.maintenance import Maintenance
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import (
     Observation,
     ProcessState,
@@ -18,12 +19,11 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation 
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.permission import Situation
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.snapshot import Snapshot
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.verdict import RULES
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import ClusterState, Job, Suspicion
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.verdict import Verdict
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import Job
 
 UUID_A = "aaaaaaaa-0000-4000-8000-000000000001"
 UUID_B = "bbbbbbbb-0000-4000-8000-000000000002"
-COOL_DOWN = 600.0
 NOW = 1_000_000.0
 
 
@@ -34,12 +34,14 @@ def snapshot(  # noqa: PLR0917 - in the order of the questions of a screening
     orchestrator: Reach = Reach.TIMED_OUT,
     read_only: bool | None = None,
     replicas: tuple[Reach, ...] = (Reach.TIMED_OUT, Reach.TIMED_OUT),
+    reported: ProcessState = ProcessState.UNKNOWN,
 ) -> Snapshot:
     """One screening's answers; by default a primary whose host fell silent and whom nobody reaches."""
     return Snapshot(
         cluster="orders",
         primary="db1",
         suspected=suspected,
+        reported=reported,
         agent=agent,
         host=host,
         orchestrator=orchestrator,
@@ -61,9 +63,9 @@ def snapshots() -> tuple[Snapshot, ...]:
     """Every combination of answers for a primary with none, one or two replicas."""
     sightings = [seen for count in range(3) for seen in product(Reach, repeat=count)]
     return tuple(
-        snapshot(suspected, agent, host, orchestrator, read_only, replicas)
-        for suspected, agent, host, (orchestrator, read_only), replicas in product(
-            Health, ProcessState, (True, False, None), _looks(), sightings
+        snapshot(suspected, agent, host, orchestrator, read_only, replicas, reported)
+        for suspected, reported, agent, host, (orchestrator, read_only), replicas in product(
+            Health, ProcessState, ProcessState, (True, False, None), _looks(), sightings
         )
     )
 
@@ -94,6 +96,7 @@ def contender(  # noqa: PLR0917 - in the order of the shape
     drained: bool = True,
     version: tuple[int, ...] = (9, 7, 4),
     detail: str = "",
+    in_maintenance: bool = False,
 ) -> Contender:
     """One replica; by default one that may be promoted."""
     return Contender(
@@ -104,6 +107,7 @@ def contender(  # noqa: PLR0917 - in the order of the shape
         executed=GtidSet.parse(executed),
         server_version=version,
         detail=detail,
+        in_maintenance=in_maintenance,
     )
 
 
@@ -115,7 +119,8 @@ def contender_pairs() -> tuple[tuple[Contender, Contender], ...]:
     flags = (True, False)
     ones = [contender("db2", *world) for world in product(histories, flags, flags, flags, versions)]
     twos = [contender("db3", *world) for world in product(histories, flags, flags, flags, versions)]
-    return tuple(product(ones, twos))
+    worked_on = [contender("db2", executed, in_maintenance=True) for executed in histories]
+    return tuple(product(ones + worked_on, twos))
 
 
 def job(state: JobState = JobState.DONE, ended_at: float | None = 0.0) -> Job:
@@ -134,45 +139,38 @@ def job(state: JobState = JobState.DONE, ended_at: float | None = 0.0) -> Job:
     )
 
 
-def situation(  # noqa: PLR0917 - in the order of the table
-    actionable: bool = True,
-    suspected: str = "db1",
-    epoch: int = 7,
-    last_job: Job | None = None,
-    replicas_answering: int = 2,
-    now_at: float = NOW,
-) -> Situation:
-    """What is on record in a cluster at epoch 7 whose primary is db1; by default nothing forbids a failover."""
-    return Situation(
-        verdict=next(rule for rule in RULES if rule.actionable is actionable),
-        suspicion=Suspicion(
-            cluster="orders",
-            primary=suspected,
-            epoch=epoch,
-            health=Health.MYSQLD_EXITED,
-            because="its agent saw mysqld exit",
-            monitor="mon1",
-            raised_at=NOW,
-        ),
-        state=ClusterState(epoch=7, primary="db1"),
-        last_job=last_job,
-        replicas_answering=replicas_answering,
-        cool_down_seconds=COOL_DOWN,
-        now_at=now_at,
-    )
+MAINTENANCE = Maintenance(node=None, until_at=NOW + 60, reason="a new switch", by="operator:x", begun_at=NOW)
 
 
-def last_jobs() -> Iterator[Job | None]:
-    """No job yet; jobs under way; jobs that ended long ago, just outside and just inside the cool-down."""
-    yield None
-    for state in JobState:
-        ends = (0.0, NOW - COOL_DOWN, NOW - COOL_DOWN + 1, NOW) if state.ended else (None,)
-        for ended_at in ends:
-            yield job(state, ended_at)
+def situation(**facts: Any) -> Situation:
+    """What permission is decided on; by default nothing forbids a failover."""
+    usual = {"verdict": Verdict.DEAD_PRIMARY, "nodes_live": 2, "promotable": 2, "primaries_troubled_max": 3}
+    return Situation(**{**usual, **facts})
+
+
+# For each fact the values that the rules tell apart.
+FACTS: dict[str | tuple[str, ...], tuple[Any, ...]] = {
+    "verdict": (Verdict.DEAD_PRIMARY, Verdict.UNCERTAIN, Verdict.FALSE_ALARM),
+    "forced": (False, True),
+    "suspicion_current": (True, False),
+    "job_open": (False, True),
+    "promotable": (2, 0),
+    "quorum_min": (1, 3),
+    "maintenance": (None, MAINTENANCE),
+    "cool_down_seconds_left": (0.0, 0.1),
+    ("lag_seconds", "lag_seconds_max"): ((7.0, None), (7.0, 7.0), (7.1, 7.0), (None, 7.0)),
+    ("transactions_missing", "transactions_missing_max"): ((1, None), (0, 0), (1, 0), (None, 5)),
+    "salvageable": (False, True),
+    "primaries_troubled": (1, 3, 4),
+}
 
 
 @cache
 def situations() -> tuple[Situation, ...]:
-    return tuple(
-        situation(*world) for world in product((True, False), ("db1", "db2"), (6, 7, 8), list(last_jobs()), (0, 1, 2))
-    )
+    """Every combination of these facts."""
+
+    def fact(name: str | tuple[str, ...], value: Any) -> dict[str, Any]:
+        return {name: value} if isinstance(name, str) else dict(zip(name, value, strict=True))
+
+    worlds = product(*([fact(name, value) for value in values] for name, values in FACTS.items()))
+    return tuple(situation(**{key: value for part in world for key, value in part.items()}) for world in worlds)

@@ -61,7 +61,14 @@ class Orchestrator:
         if cluster in self._desks:
             self._desks[cluster].wake()
             return
-        desk = Desk(cluster, self._settings.name, self._store, self._means, self._runner)
+        desk = Desk(
+            cluster,
+            self._settings.name,
+            self._store,
+            self._means,
+            self._runner,
+            host_command=self._settings.host_command,
+        )
         self._desks[cluster] = desk
         log.info("attending cluster %s", cluster)
         task = asyncio.create_task(self._attend(desk))

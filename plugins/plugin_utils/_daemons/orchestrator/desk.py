@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import chain, repeat
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store
@@ -20,45 +22,73 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors impor
     Unavailable,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.lifecycle import JobState
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.permission import Situation, blockers
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.verdict import judge
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.permission import blockers, blockers_in_detail
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.verdict import Rule, judge
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import (
     Job,
     LockHolder,
+    Screening,
     Suspicion,
     job_path,
     lock_path,
-    screening_path,
     suspicion_path,
 )
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.inquiry import inquire
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import (
     OPERATOR,
     Record,
     open_job,
     read_record,
-    screening_of,
     take_over,
 )
-from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.screening import Means, screen
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.permit import (
+    end_trouble,
+    note_trouble,
+    situation_of,
+)
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.screening import Means
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.screenings import put_on_record, screening_of
 
 from .runner import PlaybookRunner
 
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = (2.0, 2.0, 5.0, 10.0, 30.0)  # between the runs of a job that fails; the last one goes on for ever
+SAY_AGAIN_SECONDS = 60.0  # how often what is found again and again is put on record again
+NOTE_AGAIN_SECONDS = 5.0  # and how often a trouble that lasts is noted again: well within the fleet breaker's window
+
+
+@dataclass(slots=True)
+class Memory:
+    """What this orchestrator said last of its cluster; times are of the monotonic clock."""
+
+    conclusion: tuple[int, str, tuple[str, ...]] | None = None
+    said: float = 0.0
+    noted: float | None = None  # when the trouble was noted; None: there is none on record
+    refuted: bool = False  # the last suspicion was; the next one is likely to be
 
 
 class Desk:
     """``wake`` whenever anything of the cluster changed; ``attend`` runs for ever."""
 
-    def __init__(self, cluster: str, owner: str, store: Store, means: Means, runner: PlaybookRunner) -> None:
+    def __init__(
+        self,
+        cluster: str,
+        owner: str,
+        store: Store,
+        means: Means,
+        runner: PlaybookRunner,
+        *,
+        host_command: Sequence[str] = (),
+    ) -> None:
         self._cluster = cluster
         self._owner = owner
         self._store = store
         self._means = means
         self._runner = runner
         self._woken = asyncio.Event()
-        self._last_conclusion: tuple[int, str, tuple[str, ...]] | None = None
+        self._host_command = host_command
+        self._memory = Memory()
         self._loop = asyncio.get_running_loop()
 
     def wake(self) -> None:
@@ -142,36 +172,59 @@ class Desk:
         if (suspicion.primary, suspicion.epoch) != (primary, record.state.value.epoch):
             await self._drop_suspicion(record, "it is of an earlier epoch")
             return
-        snapshot = await screen(record.spec, primary, suspicion.health, self._means)
-        rule = judge(snapshot)
-        situation = Situation(
-            verdict=rule,
-            suspicion=suspicion,
-            state=record.state.value,
-            last_job=record.job.value if record.job else None,
-            replicas_answering=len(snapshot.replicas) - len(snapshot.replicas_silent),
-            cool_down_seconds=record.spec.policy.cool_down_seconds,
-            now_at=time.time(),
+        inquiry, _noted = await asyncio.gather(
+            inquire(self._store, record.spec, suspicion, self._means, self._host_command),
+            self._note_trouble(primary, unless=self._memory.refuted),
+        )
+        rule = judge(inquiry.snapshot)
+        await self._settle_trouble(rule, primary)
+        now_at = time.time()
+        situation = await asyncio.to_thread(
+            situation_of, self._store, record, suspicion, inquiry, rule.verdict, now_at=now_at
         )
         against = blockers(situation)
-        found = screening_of(snapshot, rule, against, suspicion, by=self._owner, now_at=time.time())
-        conclusion = (suspicion.epoch, rule.because, against)
-        if conclusion != self._last_conclusion:  # a suspicion is raised again every beat; what is new is said once
+        found = screening_of(inquiry, rule, situation, against, suspicion, by=self._owner, now_at=now_at)
+        news = self._is_news(found)
+        if news:
             log.warning("%s/%s: %s, %s", self._cluster, primary, rule.verdict.value, rule.because)
         if against:
-            if conclusion != self._last_conclusion:
-                log.warning("%s is not failed over: %s", self._cluster, "; ".join(against))
-                await asyncio.to_thread(self._store.put, screening_path(self._cluster), found)
-            self._last_conclusion = conclusion
+            if news:
+                log.warning("%s is not failed over: %s", self._cluster, "; ".join(blockers_in_detail(situation)))
+                await asyncio.to_thread(put_on_record, self._store, found)
             await self._drop_suspicion(record, "; ".join(against))
             return
         job = await asyncio.to_thread(
-            open_job, self._store, record, owner=self._owner, because=rule.because, now_at=time.time()
+            open_job, self._store, record, owner=self._owner, because=rule.because, now_at=now_at
         )
         log.warning("opened job %s, epoch %d", job.id, job.epoch)
-        noting = asyncio.create_task(asyncio.to_thread(self._store.put, screening_path(self._cluster), found))
+        recording = asyncio.create_task(asyncio.to_thread(put_on_record, self._store, found))
         await self._carry_out(job)
-        await noting
+        await recording
+
+    def _is_news(self, found: Screening) -> bool:
+        """A suspicion is raised again every beat; what is new is said once, and what lasts from time to time."""
+        conclusion, now = (found.epoch, found.because, found.blockers), time.monotonic()
+        if conclusion == self._memory.conclusion and now - self._memory.said < SAY_AGAIN_SECONDS:
+            return False
+        self._memory.conclusion, self._memory.said = conclusion, now
+        return True
+
+    async def _note_trouble(self, primary: str, *, unless: bool = False) -> None:
+        """For the whole fleet to see, before anything is decided. What is likely to be refuted is not noted ahead."""
+        now, noted = time.monotonic(), self._memory.noted
+        if unless or (noted is not None and now - noted < NOTE_AGAIN_SECONDS):
+            return
+        await asyncio.to_thread(note_trouble, self._store, self._cluster, primary, by=self._owner, now_at=time.time())
+        self._memory.noted = now
+
+    async def _settle_trouble(self, rule: Rule, primary: str) -> None:
+        """See that the fleet's record says the same as the verdict before permission is asked."""
+        self._memory.refuted = rule.verdict.refutes
+        if not rule.verdict.refutes:
+            await self._note_trouble(primary)
+        elif self._memory.noted is not None:
+            await asyncio.to_thread(end_trouble, self._store, self._cluster)
+            self._memory.noted = None
 
     async def _drop_suspicion(self, record: Record, because: str) -> None:
         if record.suspicion is None:

@@ -1,0 +1,63 @@
+# Copyright: the altair.mysql_ha maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A screening in sentences: what everybody said, what was concluded, and why nothing was done."""
+
+from __future__ import annotations
+
+from .observation import ProcessState, Reach, Sighting
+from .permission import blockers_in_detail
+from .standing import Standing
+from .znodes import Screening
+
+_REACH: dict[Reach, str] = {
+    Reach.REACHED: "reached it",
+    Reach.DUBIOUS: "was answered and not let in",
+    Reach.REFUSED: "was refused: nothing listens there",
+    Reach.TIMED_OUT: "got no answer in time",
+    Reach.UNKNOWN: "could not be asked",
+}
+_HOST: dict[bool | None, str] = {True: "is up", False: "is down", None: "nobody can tell"}
+
+
+def _process(state: ProcessState, otherwise: str) -> str:
+    return otherwise if state is ProcessState.UNKNOWN else f"mysqld {state.value}"
+
+
+def _sighting(seen: Sighting) -> str:
+    detail = f" ({seen.detail})" if seen.detail else ""
+    return f"{seen.observer} {_REACH[seen.reach]}{detail}"
+
+
+def _standing(one: Standing) -> str:
+    if not one.live:
+        return f"{one.node} is not known to live"
+    lag = "of unknown lag" if one.lag_seconds is None else f"{one.lag_seconds:g} s behind"
+    missing = "an unknown number" if one.transactions_missing is None else str(one.transactions_missing)
+    return f"{one.node} lives, {lag}, and lacks {missing} of the primary's last known transactions"
+
+
+def answers(screening: Screening) -> tuple[str, ...]:
+    """Every answer, one sentence each."""
+    read_only = {True: ", it is read-only", False: ", it is writable", None: ""}[screening.read_only]
+    return (
+        f"its monitor: {screening.suspected.value}",
+        f"the last report that the monitor has: {_process(screening.reported, 'none')}",
+        f"its own agent, asked then: {_process(screening.agent, 'no answer')}",
+        f"its host: {_HOST[screening.host]}",
+        f"the orchestrator {_REACH[screening.orchestrator]}{read_only}",
+        *map(_sighting, screening.replicas),
+        *map(_standing, screening.standings),
+    )
+
+
+def conclusion(screening: Screening) -> str:
+    return f"{screening.verdict.value}: {screening.because}"
+
+
+def outcome(screening: Screening) -> str:
+    """Why nothing was done, with the numbers, or that something was."""
+    against = blockers_in_detail(screening.situation)
+    if not screening.blockers:
+        return "nothing forbade a failover, and its job was opened"
+    return "not failed over: " + "; ".join(against or screening.blockers)

@@ -72,6 +72,20 @@ class Acknowledgement:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class VoterWord:
+    """A voter's answer to an orchestrator. ``incarnation`` names its agent's start; a start forgets promises.
+
+    ``against``: it cannot reach the primary, its last vouch is older than 3 beats, and it vouches no more until the job
+    has ended. ``because`` says which of these is not so, or that all are.
+    """
+
+    voter: str
+    incarnation: int
+    against: bool
+    because: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Refusal:
     """Why a request was not served: one sentence."""
 

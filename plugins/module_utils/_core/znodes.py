@@ -65,6 +65,11 @@ def maintenance_path(cluster: str) -> str:
     return f"{CLUSTERS}/{cluster}/maintenance"
 
 
+def voters_path(cluster: str) -> str:
+    """Voters: on the lease of the primary; changed by the monitor that watches it."""
+    return f"{CLUSTERS}/{cluster}/voters"
+
+
 def job_path(cluster: str) -> str:
     """Job: the one under way, or the last that ended."""
     return f"{CLUSTERS}/{cluster}/job"
@@ -138,6 +143,22 @@ class NodeHealth:
     monitor: str
     changed_at: float
     observation: Observation | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Voters:
+    """The voters of ``primary``. ``former``: those before this version, until the primary's agent has said that it goes
+    by this one; empty where it has said nothing yet, so that nobody can call its lease expired."""
+
+    primary: str
+    version: int
+    names: tuple[str, ...]
+    former: tuple[str, ...] | None = None
+
+    @property
+    def sets(self) -> tuple[tuple[str, ...], ...]:
+        """Each set that the primary may be going by."""
+        return (self.names,) if self.former is None else (self.names, self.former)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -143,7 +143,7 @@ class Finding:
 
 
 def _suspicion(store: Store, record: Record) -> Suspicion:
-    """The one that is open, or what the monitors' last word on the primary amounts to; one of an older epoch is void."""
+    """The one that is open, or what the monitors' last word on the primary amounts to; an older epoch's is void."""
     cluster, state = record.spec.cluster, record.state.value
     raised = record.suspicion.value if record.suspicion else None
     if raised is not None and (raised.epoch, raised.primary) == (state.epoch, state.primary):

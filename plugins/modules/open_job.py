@@ -143,10 +143,11 @@ class Finding:
 
 
 def _suspicion(store: Store, record: Record) -> Suspicion:
-    """The one that is open, or what the monitors' last word on the primary amounts to."""
-    if record.suspicion is not None:
-        return record.suspicion.value
+    """The one that is open, or what the monitors' last word on the primary amounts to; an older epoch's is void."""
     cluster, state = record.spec.cluster, record.state.value
+    raised = record.suspicion.value if record.suspicion else None
+    if raised is not None and (raised.epoch, raised.primary) == (state.epoch, state.primary):
+        return raised
     known = store.read(health_path(cluster, state.primary), NodeHealth)
     return Suspicion(
         cluster=cluster,
@@ -167,8 +168,6 @@ async def _ask_all(store: Store, record: Record, suspicion: Suspicion, parameter
 
 def _find(store: Store, record: Record, parameters: Parameters) -> Finding:
     suspicion = _suspicion(store, record)
-    if suspicion.primary != record.state.value.primary:
-        raise Refused(f"the suspicion of {suspicion.primary} is void: it is no longer primary; run this again")
     inquiry = converse(_ask_all(store, record, suspicion, parameters))
     rule = judge(inquiry.snapshot)
     situation = situation_of(

@@ -6,7 +6,7 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/collections
 export PYTHONPATH := $(CURDIR)/build/collections:$(CURDIR)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup demo test unit contract integration lint types docs docs-check sanity ansible-lint build lab-down
+.PHONY: help setup demo test unit contract integration simulate lint types docs docs-check sanity ansible-lint build lab-down
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,6 +27,9 @@ contract: setup ## every adapter against the real server
 
 integration: setup ## failovers in the lab
 	@$(PYTHON) -m pytest tests/integration
+
+simulate: setup ## the lease's rules under random partitions; SEEDS=100000 for more of them
+	@$(PYTHON) -m tests.simulation.lease_model --seeds $(or $(SEEDS),20000)
 
 lint: setup ## one formatter, one linter
 	@build/venv/bin/ruff format --check .

@@ -20,7 +20,7 @@ FENCE_BEATS = 0.4  # how long a primary may take to fence itself once its lease 
 EXPIRY_BEATS = 3.0  # how old the monitors' silence, and each voter's last vouch, must be for the lease to be over
 PROOF_BEATS = 0.5  # how old ZooKeeper's last answer to a monitor may be when it acknowledges
 TAKE_OVER_BEATS = PROOF_BEATS  # so long may the monitor before us have acknowledged on its last proof
-START_BEATS = 1.0  # how long a restarted agent of a primary has to find grounds for its lease
+START_BEATS = 1.5  # how long a restarted agent of a primary has to find grounds for its lease
 CLOCK_RATE = 0.01  # by how much a clock may run too fast or too slow
 
 
@@ -39,7 +39,7 @@ class Holder:
 
     def __init__(self, beat_seconds: float, started_at: float) -> None:
         self._good_seconds = LEASE_BEATS * beat_seconds
-        # A restarted agent knows nothing of its predecessor's answers, and is given the time of one round to ask.
+        # A restarted agent knows nothing of its predecessor's answers, and is given the time to ask.
         self._grounds_until = started_at + START_BEATS * beat_seconds
         self._vouched: dict[str, float] = {}
         self._voters: tuple[str, ...] | None = None

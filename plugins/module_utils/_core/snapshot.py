@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .health import Health
+from .lease import words_needed
 from .observation import ProcessState, Reach, Sighting
 
 
@@ -18,7 +19,8 @@ class Snapshot:
     ``suspected``: what the monitor that watches the primary made of its reports. ``agent``: the word of the primary's
     own agent, asked now (UNKNOWN: it did not answer). ``host``: could the host be reached at all (None: cannot tell).
     ``orchestrator``: our own connect. ``replicas``: one sighting for each replica, UNKNOWN where its agent
-    did not answer. ``read_only``: what the orchestrator read when it got in (None: it did not).
+    did not answer. ``read_only``: what the orchestrator read when it got in (None: it did not). ``voters``: who votes
+    on its lease (None: all replicas); a replica that died before has left them, and its silence says nothing.
     """
 
     cluster: str
@@ -29,6 +31,7 @@ class Snapshot:
     orchestrator: Reach
     read_only: bool | None
     replicas: tuple[Sighting, ...]
+    voters: tuple[str, ...] | None = None
 
     @property
     def replicas_reaching_primary(self) -> tuple[str, ...]:
@@ -41,6 +44,17 @@ class Snapshot:
     @property
     def replicas_silent(self) -> tuple[str, ...]:
         return tuple(seen.observer for seen in self.replicas if seen.reach is Reach.UNKNOWN)
+
+    @property
+    def voters_denying_primary(self) -> tuple[str, ...]:
+        denying = self.replicas_denying_primary
+        return denying if self.voters is None else tuple(name for name in denying if name in self.voters)
+
+    @property
+    def enough_deny(self) -> bool:
+        """As many as it takes to call its lease expired, too: then one dead replica's silence is not in the way."""
+        voters = len(self.replicas) if self.voters is None else len(self.voters)
+        return voters > 0 and len(self.voters_denying_primary) >= words_needed(voters)
 
     @property
     def exit_was_suspected(self) -> bool:

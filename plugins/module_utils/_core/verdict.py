@@ -25,6 +25,7 @@ class Verdict(StrEnum):
     HUNG_PRIMARY = "hung_primary"
     LOST_PRIMARY = "lost_primary"
     RESTARTED_PRIMARY = "restarted_primary"
+    FENCED_PRIMARY = "fenced_primary"
     UNCERTAIN = "uncertain"
 
 
@@ -50,6 +51,14 @@ RULES: tuple[Rule, ...] = (
         "its agent saw mysqld exit; it is back and boots read-only, so the cluster has no writable primary",
         actionable=True,
         matches=lambda seen: seen.orchestrator is Reach.REACHED and seen.exit_was_suspected and seen.read_only is True,
+    ),
+    Rule(
+        Verdict.FENCED_PRIMARY,
+        "it has fenced itself when its lease was lost and is reachable again; the cluster has no writable primary",
+        actionable=True,
+        matches=lambda seen: (
+            seen.orchestrator is Reach.REACHED and seen.suspected is Health.SELF_FENCED and seen.read_only is True
+        ),
     ),
     Rule(
         Verdict.FALSE_ALARM,
@@ -83,9 +92,9 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         Verdict.UNCERTAIN,
-        "at least one replica could not be asked whether it reaches the primary",
+        "too few of the replicas that vote on the primary's lease say that they cannot reach it",
         actionable=False,
-        matches=lambda seen: bool(seen.replicas_silent) or not seen.replicas,
+        matches=lambda seen: not seen.enough_deny,
     ),
     Rule(
         Verdict.HUNG_PRIMARY,

@@ -13,7 +13,7 @@ from typing import Union
 
 from .health import Health
 from .lifecycle import JobState
-from .observation import Observation, ProcessState, Reach, Sighting
+from .observation import LeaseState, Observation, ProcessState, Reach, Sighting
 from .verdict import Verdict
 
 CLUSTERS = "clusters"
@@ -50,6 +50,11 @@ def screening_path(cluster: str) -> str:
     return f"{CLUSTERS}/{cluster}/screening"
 
 
+def voters_path(cluster: str) -> str:
+    """Voters: on the lease of the primary; changed by the monitor that watches it."""
+    return f"{CLUSTERS}/{cluster}/voters"
+
+
 def job_path(cluster: str) -> str:
     """Job: the one under way, or the last that ended."""
     return f"{CLUSTERS}/{cluster}/job"
@@ -76,7 +81,7 @@ def orchestrator_path(orchestrator: str) -> str:
 
 
 def health_path(cluster: str, node: str) -> str:
-    """NodeHealth."""
+    """NodeHealth: also the claim of the monitor that watches the node."""
     return f"{HEALTH}/{cluster}/{node}"
 
 
@@ -105,19 +110,26 @@ class OrchestratorPresence:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NodeHealth:
-    """A node's health as its monitor judged it, written when it changes."""
+    """A node's health as its monitor judged it, written when it changes or another takes the node over.
+
+    ``lease``: whether a primary is protected (``held``), by its agent's word.
+    """
 
     node: str
     health: Health
     because: str
     monitor: str
     changed_at: float
+    lease: LeaseState = LeaseState.NONE
     observation: Observation | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Suspicion:
-    """``epoch``: the one under which ``primary`` was primary; a suspicion of an older epoch is void."""
+    """``epoch``: the one under which ``primary`` was primary; a suspicion of an older epoch is void.
+
+    As long as it is open no monitor acknowledges the primary's reports. ``beat_seconds``: the beat it was watched by.
+    """
 
     cluster: str
     primary: str
@@ -126,6 +138,7 @@ class Suspicion:
     because: str
     monitor: str
     raised_at: float
+    beat_seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -174,7 +187,8 @@ class StepRecord:
 class Job:
     """One failover, from the plan (written before the act) to its end.
 
-    ``trouble``: why the last run did not get further; empty while all goes well.
+    ``trouble``: why the last run did not get further; empty while all goes well. ``suspicion``: what it answers; from
+    that moment until the job has ended no monitor acknowledges the old primary's reports. None: a person opened it.
     """
 
     id: str
@@ -189,6 +203,7 @@ class Job:
     ended_at: float | None = None
     candidate: str | None = None
     trouble: str = ""
+    suspicion: Suspicion | None = None
     steps: tuple[StepRecord, ...] = field(default_factory=tuple)
 
     @property

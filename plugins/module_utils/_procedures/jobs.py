@@ -77,6 +77,7 @@ def open_job(store: Store, record: Record, *, owner: str, because: str, now_at: 
         old_primary=state.primary,
         plan=tuple(step.name for step in FAILOVER),
         opened_at=now_at,
+        suspicion=record.suspicion.value if record.suspicion else None,
     )
     changes: list[Change] = [Replace(state_path(cluster), replace(state, epoch=job.epoch), record.state.version)]
     if record.job is None:

@@ -129,12 +129,12 @@ def test_vouches_of_strangers_and_of_voters_that_left_do_not_count() -> None:
     assert not held.held(51.0)
 
 
-def test_an_agent_that_starts_again_has_one_beat_to_ask_and_vouches_only_by_known_voters() -> None:
+def test_an_agent_that_starts_again_has_a_beat_and_a_half_to_ask_and_vouches_only_by_known_voters() -> None:
     held = lease.Holder(10.0, 1000.0)
-    assert held.held(1009.9)
-    assert not held.held(1010.0)
-    held.vouched("v0", 1009.0)
-    assert not held.held(1010.0)
+    assert held.held(1014.9)
+    assert not held.held(1015.0)
+    held.vouched("v0", 1014.0)
+    assert not held.held(1015.0)
 
 
 def test_a_cluster_without_voters_never_ends_its_lease_and_is_never_called_expired() -> None:

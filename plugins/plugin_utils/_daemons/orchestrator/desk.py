@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from dataclasses import replace
 from itertools import chain, repeat
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store
@@ -29,6 +30,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes impor
     screening_path,
     suspicion_path,
 )
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.expiry import voters_of
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import (
     OPERATOR,
     Record,
@@ -127,6 +129,7 @@ class Desk:
             await self._drop_suspicion(record, "it is of an earlier epoch")
             return
         snapshot = await screen(record.spec, primary, suspicion.health, self._means)
+        snapshot = replace(snapshot, voters=await asyncio.to_thread(voters_of, self._store, self._cluster, primary))
         rule = judge(snapshot)
         situation = Situation(
             verdict=rule,

@@ -29,7 +29,7 @@ integration: setup ## failovers in the lab
 	@$(PYTHON) -m pytest tests/integration
 
 simulate: setup ## the lease's rules under random partitions; SEEDS=100000 for more of them
-	@$(PYTHON) -m tests.simulation.lease_model --seeds $(or $(SEEDS),20000)
+	@$(PYTHON) -m tests.simulation --seeds $(or $(SEEDS),20000)
 
 lint: setup ## one formatter, one linter
 	@build/venv/bin/ruff format --check .

@@ -1,15 +1,14 @@
 """A random model of the lease: a primary, its voters, monitors, ZooKeeper and an orchestrator under partitions.
 
 Discrete events, one seed a schedule: messages take time and get lost, clocks run up to 1 % too fast or too slow, voters
-restart, monitors come, stall and lose their sessions. The decisions are those of ``_core/lease.py``; around them stands
-only what the daemons do. A rule can be left out by its name, to show that the model notices.
+restart, monitors come, and lose their sessions. The decisions are those of ``_core/lease.py``; around them stands only
+what the daemons do. A rule can be left out by its name, to show that the model notices.
 
-``python -m tests.simulation.lease_model --seeds 20000`` looks for an overlap: a promotion before the primary is fenced.
+``python -m tests.simulation --seeds 20000`` looks for an overlap: a promotion before the primary is fenced.
 """
 
 from __future__ import annotations
 
-import argparse
 import heapq
 import random
 from collections.abc import Callable
@@ -109,8 +108,7 @@ class World:
         self._count += 1
         heapq.heappush(self._events, (self.now + delay, self._count, event))
 
-    def after(self, host: str, beats: float, event: Callable[[], None]) -> None:
-        """When ``host``'s own clock has gone on by ``beats``."""
+    def after(self, host: str, beats: float, event: Callable[[], None]) -> None:  # by the host's own clock
         self.at(max(0.0, beats) / self.rates[host], event)
 
     def send(self, a: str, b: str, event: Callable[[], None]) -> None:
@@ -135,6 +133,7 @@ class Keeper:
     session_beats: float
     heard: dict[str, float] = field(default_factory=dict)
     owner: str = ""
+    claims: int = 0
     doubted: bool = False
     silent: bool = False
 
@@ -232,6 +231,7 @@ class Monitor:
         self.proven_at = float("-inf")
         self.claimed = self.doubted = self.raising = False
         self.heard_at = 0.0
+        self.claim = 0
 
     @property
     def watcher(self) -> str:
@@ -267,26 +267,29 @@ class Monitor:
             self.world.send(self.name, "zk", self._claim_at_keeper)
 
     def _claim_at_keeper(self) -> None:
-        self.keeper.owner = self.name
-        doubted = self.keeper.doubted
-        self.world.send("zk", self.name, lambda: self._claimed(doubted))
+        keeper = self.keeper
+        keeper.owner, keeper.claims = self.name, keeper.claims + 1
+        claim, doubted = keeper.claims, keeper.doubted
+        self.world.send("zk", self.name, lambda: self._claimed(claim, doubted))
 
-    def _claimed(self, doubted: bool) -> None:
+    def _claimed(self, claim: int, doubted: bool) -> None:
+        self.claim = claim
         self.claimed, self.doubted = self.watcher == self.name, doubted or self.raising
 
     def _judge(self) -> None:
         silence = self.world.clock(self.name) - self.heard_at
         if self.claimed and not self.doubted and silence >= lease.EXPIRY_BEATS:
             self.raising = self.doubted = True
-            self.world.send(self.name, "zk", self._raise_at_keeper)
+            claim = self.claim
+            self.world.send(self.name, "zk", lambda: self._raise_at_keeper(claim))
             self.world.after(self.name, 2.0, self._raised)
 
-    def _raise_at_keeper(self) -> None:
-        if self.keeper.owner == self.name or not self.world.on("raise only while owning the node"):
+    def _raise_at_keeper(self, claim: int) -> None:
+        """The claim is named, not its owner: we may have lost the node and got it back since this was sent."""
+        if self.keeper.claims == claim or not self.world.on("raise only while owning the node"):
             self.keeper.doubted = True
 
-    def _raised(self) -> None:
-        """From now on what ZooKeeper shows is again what counts."""
+    def _raised(self) -> None:  # from now on what ZooKeeper shows is again what counts
         self.raising = False
 
     def report(self, answer: Callable[[], None]) -> None:
@@ -323,7 +326,6 @@ class Orchestrator:
         self.promoted_at: float | None = None
 
     def look(self) -> None:
-        """Every half beat: is anything suspected?"""
         self.world.after("o", 0.5, self.look)
         if self.rounds or not self.keeper.doubted or not self.world.reaches("o", "zk"):
             return
@@ -396,23 +398,3 @@ def run(seed: int, without: Rules = frozenset()) -> Run:
     watch()
     world.run()
     return Run(seed, orchestrator.promoted_at, primary.fenced_at)
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description="Look for a promotion before the primary has fenced itself.")
-    parser.add_argument("--seeds", type=int, default=20000, help="how many schedules (default %(default)s)")
-    parser.add_argument("--first", type=int, default=0, help="the first seed")
-    parser.add_argument("--without", action="append", default=[], choices=RULES, help="a rule to leave out")
-    given = parser.parse_args()
-    runs = [run(seed, frozenset(given.without)) for seed in range(given.first, given.first + given.seeds)]
-    overlaps = [each.seed for each in runs if each.overlap]
-    promoted = sum(each.promoted_at is not None for each in runs)
-    fenced = sum(each.fenced_at is not None for each in runs)
-    print(f"{len(runs)} schedules: {promoted} promotions, {fenced} fenced themselves, {len(overlaps)} overlaps")
-    if overlaps:
-        print("seeds of overlaps:", *overlaps[:20])
-    return 1 if overlaps else 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

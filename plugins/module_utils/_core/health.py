@@ -80,16 +80,16 @@ HEALTH_RULES: tuple[HealthRule, ...] = (
         matches=lambda node: node.reach.denies_life,
     ),
     HealthRule(
-        Health.MYSQLD_DUBIOUS,
-        "mysqld answers its agent and does not let it in",
-        suspicious=False,
-        matches=lambda node: node.reach is Reach.DUBIOUS,
-    ),
-    HealthRule(
         Health.SELF_FENCED,
         "its lease was lost, and its agent has made it read-only",
         suspicious=True,
         matches=lambda node: node.lease is LeaseState.FENCED,
+    ),
+    HealthRule(
+        Health.MYSQLD_DUBIOUS,
+        "mysqld answers its agent and does not let it in",
+        suspicious=False,
+        matches=lambda node: node.reach is Reach.DUBIOUS,
     ),
     HealthRule(
         Health.HEALTHY,

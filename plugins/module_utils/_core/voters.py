@@ -8,21 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Voters:
-    """The voters of ``primary``. ``former``: those before this version, until the primary's agent has said that it goes
-    by this one; empty where it has said nothing yet, so that nobody can call its lease expired."""
-
-    primary: str
-    version: int
-    names: tuple[str, ...]
-    former: tuple[str, ...] | None = None
-
-    @property
-    def sets(self) -> tuple[tuple[str, ...], ...]:
-        """Each set that the primary may be going by."""
-        return (self.names,) if self.former is None else (self.names, self.former)
+from .znodes import Voters
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,7 +42,9 @@ CHANGES: tuple[Change, ...] = (
     Change(
         "a new primary: every other node votes once its agent knows",
         lambda now, record: record.primary != now.primary,
-        lambda now, record: Voters(primary=now.primary, version=record.version + 1, names=now.others, former=()),
+        lambda now, record: Voters(
+            primary=now.primary, version=max(record.version, now.reported_version) + 1, names=now.others, former=()
+        ),
     ),
     Change(
         "the primary's agent goes by these voters",

@@ -94,6 +94,22 @@ class ClusterState:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Voters:
+    """The voters of ``primary``. ``former``: those before this version, until the primary's agent has said that it goes
+    by this one; empty where it has said nothing yet, so that nobody can call its lease expired."""
+
+    primary: str
+    version: int
+    names: tuple[str, ...]
+    former: tuple[str, ...] | None = None
+
+    @property
+    def sets(self) -> tuple[tuple[str, ...], ...]:
+        """Each set that the primary may be going by."""
+        return (self.names,) if self.former is None else (self.names, self.former)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LockHolder:
     owner: str
 

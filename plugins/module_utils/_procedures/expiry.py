@@ -17,9 +17,8 @@ from .._core.errors import InvalidInput, Unavailable
 from .._core.fencing import Attempt, Rung
 from .._core.health import Health
 from .._core.lease import EXPIRY_BEATS, expired
-from .._core.voters import Voters
 from .._core.wire import EXPIRY_PATH, ExpiryRequest, VoterWord
-from .._core.znodes import Suspicion, voters_path
+from .._core.znodes import Suspicion, Voters, voters_path
 from .step import Scene
 
 ROUND_BEATS = 0.1  # between two rounds of asking

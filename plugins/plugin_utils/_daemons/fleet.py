@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store, Versioned
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster import ClusterSpec
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import AltairError, Unavailable
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.voters import Voters
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import (
     CLUSTERS,
     ClusterState,
     Job,
     MonitoringPause,
     Suspicion,
+    Voters,
     cluster_path,
     job_path,
     pause_path,

@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Check, Create, Store
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import AltairError, Conflict, NotFound
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.lease import PROOF_BEATS
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import (
     MONITORS,
     NodeHealth,
@@ -25,6 +24,8 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes impor
 from .register import Key
 
 log = logging.getLogger(__name__)
+
+WAIT_BEATS = 0.1  # an agent waits a quarter of a beat for its acknowledgement, and a relay costs some of that
 
 Refresh = Callable[[str], Awaitable[bool]]
 
@@ -64,12 +65,12 @@ class Warrant:
     async def prove(self, monitors: Callable[[], frozenset[str]]) -> bool:
         """See that our session lives and that ``monitors``, by whom nodes are shared out, are those on record.
 
-        Whoever asks while a proof is under way waits for that one. Waits no longer than a proof is good for.
+        Whoever asks while a proof is under way waits for that one, and not so long that an agent loses its patience.
         """
         if self._proving is None or self._proving.done():
             self._proving = asyncio.create_task(self._prove(monitors))
         try:
-            return await asyncio.wait_for(asyncio.shield(self._proving), PROOF_BEATS * self._beat_seconds)
+            return await asyncio.wait_for(asyncio.shield(self._proving), WAIT_BEATS * self._beat_seconds)
         except TimeoutError:
             return False
 

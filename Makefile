@@ -6,7 +6,8 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/collections
 export PYTHONPATH := $(CURDIR)/build/collections:$(CURDIR)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup demo test unit contract integration simulate lint types docs docs-check sanity ansible-lint build lab-down
+.PHONY: help setup demo test unit contract integration simulate lint types docs docs-check sanity ansible-lint
+.PHONY: molecule build lab-down
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -51,6 +52,9 @@ sanity: setup ## ansible-test sanity over a copy; PYTHON_VERSION=3.13 for the ne
 
 ansible-lint: setup ## playbooks and roles, production profile
 	@build/venv/bin/ansible-lint --offline --profile production
+
+molecule: setup ## the roles on fresh systemd hosts, a killed primary replaced by what they installed
+	@extensions/molecule/run.sh
 
 build: setup ## the installable artifact, in build/
 	@build/venv/bin/ansible-galaxy collection build --force --output-path build

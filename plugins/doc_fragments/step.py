@@ -13,6 +13,7 @@ options:
     description:
       - The epoch of the job that this step belongs to, as M(altair.mysql_ha.open_job) returned it.
       - A step whose epoch is no longer the cluster's changes nothing and fails.
+      - In check mode V(0) stands for the job that would be opened, so that a whole playbook can be rehearsed.
     type: int
     required: true
 attributes:

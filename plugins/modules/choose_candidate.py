@@ -50,37 +50,16 @@ seconds:
   type: float
 """
 
-import re
 import time
 
-from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql import MysqlError, connect, probe
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.candidate import Choice, Contender, choose
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster import Node
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import PostconditionFailed, Refused
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.gtid import GtidSet
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql import MysqlError, connect
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.candidate import Choice, Contender
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import PostconditionFailed
 from ansible_collections.altair.mysql_ha.plugins.module_utils._module import MYSQL_SPEC, STEP_SPEC, main, step_work
-from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.parallel import for_each_node
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.candidates import pick
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import Outcome, Scene
 
 ARGUMENT_SPEC = {**STEP_SPEC, **MYSQL_SPEC}
-
-
-def _version(text: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"\d+", text)[:3])
-
-
-def _contender(scene: Scene, node: Node, drained: object) -> Contender:
-    seen = probe(node.address, node.port, scene.neighbours.login)
-    state = seen.server
-    return Contender(
-        name=node.name,
-        reachable=state is not None,
-        allowed=node.candidate,
-        drained=isinstance(drained, list) and node.name in drained,
-        executed=GtidSet.parse(state.gtid_executed) if state else GtidSet(),
-        server_version=_version(state.version) if state else (),
-        detail=seen.detail,
-    )
 
 
 def _feed(scene: Scene, contenders: dict[str, Contender], choice: Choice) -> str:
@@ -109,14 +88,13 @@ def act(scene: Scene) -> Outcome:
     if scene.job.candidate is not None:
         kept = scene.evidence_of("choose_candidate")
         return Outcome(changed=False, sentence=f"{scene.job.candidate} was chosen already", evidence=kept)
-    drained = scene.evidence_of("catch_up").get("drained")
-    contenders = for_each_node(scene.replicas, lambda node: _contender(scene, node, drained))
-    choice = choose(contenders.values())
-    if choice.name is None:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in choice.excluded.items())
-        raise Refused(f"no replica of {scene.spec.cluster} can be promoted ({reasons})")
+    recorded = scene.evidence_of("catch_up").get("drained")
+    drained = recorded if isinstance(recorded, list) else []
+    if scene.check and recorded is None:  # catch_up has only been rehearsed, too; it would have drained them
+        drained = list(scene.spec.names)
+    choice, contenders = pick(scene.spec, scene.job.old_primary, scene.neighbours.login, drained)
     fed_by = None
-    if choice.missing[choice.name] and not scene.check:
+    if choice.missing.get(choice.name or "") and not scene.check:
         fed_by = _feed(scene, contenders, choice)
     return Outcome(
         changed=True,

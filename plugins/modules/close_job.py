@@ -57,7 +57,9 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs i
     current_job,
     end_job,
     read_record,
+    rehearsed_job,
 )
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import REHEARSAL
 
 ARGUMENT_SPEC = STEP_SPEC
 
@@ -66,6 +68,9 @@ def run(parameters: Parameters, check: bool) -> Result:
     place = keeper(parameters)
     with open_store(place.hosts, place.root, connect_seconds=place.connect_seconds) as store:
         record = read_record(store, parameters["cluster"])
+        if check and parameters["epoch"] == REHEARSAL:
+            job = rehearsed_job(record)
+            return {"changed": True, "msg": f"job {job.id} would end here", "job": plain(job)}
         job = current_job(record, parameters["epoch"])
         missing = [step for step in job.plan if step not in job.steps_done]
         if missing:

@@ -134,7 +134,7 @@ from typing import Any
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.codec import decode_plain, plain
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Create, Store, open_store
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster import ClusterSpec
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster import ClusterSpec, checked_name
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput, Refused
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import (
     CLUSTERS,
@@ -226,6 +226,7 @@ def deregister(store: Store, cluster: str, check: bool) -> Result:
 
 
 def run(parameters: Parameters, check: bool) -> Result:
+    checked_name(parameters["cluster"], "cluster name")
     wanted = wanted_spec(parameters) if parameters["state"] == "present" else None
     place = keeper(parameters)
     with open_store(place.hosts, place.root, connect_seconds=place.connect_seconds) as store:

@@ -24,6 +24,9 @@ options:
       - A primary that answers is never failed over, forced or not.
     type: bool
     default: false
+  tsig_key_file:
+    description: When given, it must hold a TSIG key, which is better known now than after the promotion.
+    type: path
 attributes:
   check_mode:
     description: Screens and says what would be done.
@@ -75,6 +78,7 @@ from dataclasses import dataclass
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import Caller
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import run as converse
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.nameserver import read_key_file
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store, open_store
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import Refused
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.health import Health
@@ -111,6 +115,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs i
     take_over,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.screening import Means, screen
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import REHEARSAL
 
 ARGUMENT_SPEC = {
     **CLUSTER_SPEC,
@@ -118,6 +123,7 @@ ARGUMENT_SPEC = {
     **MYSQL_SPEC,
     **AGENT_SPEC,
     "force": {"type": "bool", "default": False},
+    "tsig_key_file": {"type": "path", "no_log": False},
 }
 
 
@@ -190,7 +196,13 @@ def _take_over(store: Store, record: Record, check: bool) -> Result:
             f"orchestrator {holder.value.owner} is at work on cluster {cluster}; wait for it, or stop it first"
         )
     if check:
-        return {"changed": True, "msg": "the job under way would be taken over", "epoch": 0, "job": "", "verdict": ""}
+        return {
+            "changed": True,
+            "msg": "the job under way would be taken over",
+            "epoch": REHEARSAL,
+            "job": "",
+            "verdict": "",
+        }
     job = take_over(store, record, owner=_owner(), because="an operator went on with it")
     return _opened(job, f"job {job.id} goes on under epoch {job.epoch}", "")
 
@@ -200,6 +212,8 @@ def _opened(job: Job, sentence: str, verdict: str) -> Result:
 
 
 def run(parameters: Parameters, check: bool) -> Result:
+    if parameters["tsig_key_file"]:
+        read_key_file(parameters["tsig_key_file"])
     place = keeper(parameters)
     with open_store(place.hosts, place.root, connect_seconds=place.connect_seconds) as store:
         record = read_record(store, parameters["cluster"])
@@ -216,7 +230,7 @@ def run(parameters: Parameters, check: bool) -> Result:
         verdict = finding.rule.verdict.value
         if check:
             sentence = f"a job would be opened: {finding.rule.because}"
-            return {"changed": True, "msg": sentence, "epoch": 0, "job": "", "verdict": verdict}
+            return {"changed": True, "msg": sentence, "epoch": REHEARSAL, "job": "", "verdict": verdict}
         job = open_job(store, record, owner=_owner(), because=finding.rule.because, now_at=time.time())
         return _opened(job, f"job {job.id} is open: {finding.rule.because}", verdict)
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs a step module's own function inside the Ansible worker, where starting a module process would cost more than the
-step. Each module has an action plugin of its name, which is a link to this file.
+step. Each module has an action plugin of its name, which is this one.
 
 A task that goes to another host (any connection but ``local``), becomes another user or runs asynchronously is carried
 out as the ordinary module it is.
@@ -26,7 +26,7 @@ MODULES = "ansible_collections.altair.mysql_ha.plugins.modules."
 class ActionModule(ActionBase):  # type: ignore[misc]
     """One body for every step."""
 
-    supports_async = True
+    _supports_async = True
 
     def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
@@ -38,4 +38,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if checked.error_messages:
             raise AnsibleActionFail("; ".join(checked.error_messages))
         done = outcome(module.run, checked.validated_parameters, self._task.check_mode)
+        if not done.get("failed"):  # who runs a step by hand, or in check mode, is told what came of it
+            self._display.display(done["msg"])
         return {**result, **remove_values(done, checked._no_log_values)}

@@ -1,4 +1,4 @@
-"""The shared lab of a module, whole again before each test; the daemons' logs are shown when a test fails."""
+"""The lab that the tests share, whole again before each of them; the daemons' logs are shown when a test fails."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
     return report
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shared_world() -> Iterator[World]:
     world = World(Lab("integ"), "fast")
     yield world

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from tests.integration.world import CLUSTER, Json, World, servers
-from tests.lab import addresses, daemons, template
+from tests.integration.world import CLUSTER, World, servers, steps_of
+from tests.lab import addresses, daemons
 
 pytestmark = pytest.mark.lab
 
@@ -65,39 +63,19 @@ def test_the_jobs_record_holds_the_plan_and_each_step_with_its_evidence_and_goes
 @pytest.mark.parametrize(("killed", "other"), [("orc1", "orc2"), ("orc2", "orc1")])
 def test_either_orchestrator_does_the_failover_when_the_other_is_dead(world: World, killed: str, other: str) -> None:
     world.host(killed).kill("orchestrator")
-    world.wait_for("its warm process's end", lambda: "hot_spare" not in world.host(killed).run(["ps", "ax"]).stdout)
+    world.wait_for(
+        "its warm process's end", lambda: "ansible-playbook" not in world.host(killed).run(["ps", "ax"]).stdout
+    )
     done = world.replaced_after(lambda node: kill_mysqld(world, node))
     assert done.job["owner"] == other
     assert done.report.violations == []
 
 
-def steps_of(job: Json) -> list[str]:
-    return [step["step"] for step in job.get("steps", ())]
-
-
-@contextmanager
-def appliers_held(world: World) -> Iterator[Callable[[], None]]:
-    """Replicas go on to receive and cannot apply, so that a job stands still in catch_up until they are let go."""
-    with ExitStack() as sessions:
-        for node in world.replicas:
-            session = sessions.enter_context(template.connect(world.host(node), "app", timeout=5))
-            with session.cursor() as cursor:
-                cursor.execute("LOCK TABLES app.writes READ")
-        yield sessions.close
-
-
 @pytest.mark.parametrize("whole_host", [True, False], ids=["with its host", "and its playbook lives on"])
 def test_a_job_whose_orchestrator_dies_is_ended_by_the_other_with_one_promotion(world: World, whole_host: bool) -> None:
     old, earlier, history = world.primary, world.record.job, world.record.history
-    with world.writing() as client, appliers_held(world) as let_go:
-        many = client.acked()[-1].n + 20
-        client.wait_for(lambda ack: ack.n >= many)
-        kill_mysqld(world, old)
-        world.wait_for(
-            "the fence",
-            lambda: world.record.job.get("id") != earlier.get("id") and "fence" in steps_of(world.record.job),
-        )
-        begun = world.record.job
+    with world.writing() as client, world.appliers_held() as let_go:
+        begun = world.kill_and_wait_for_the_fence(client)
         owner = world.host(begun["owner"])
         if whole_host:
             owner.power_off()

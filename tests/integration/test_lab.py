@@ -175,7 +175,7 @@ def test_a_dead_process_refuses_and_a_dead_host_is_silent(lab: Lab) -> None:
 def test_a_suspended_server_takes_connections_and_says_nothing_until_it_goes_on(lab: Lab) -> None:
     host = lab.hosts["db1"]
     host.stop("mysqld")
-    assert host.stopped("mysqld")
+    services.wait_until("the stop of all its threads", lambda: host.stopped("mysqld"))
     assert host.running("mysqld")
     assert reaches(lab, "client", "db1") == "reached"
     with pytest.raises((pymysql.MySQLError, OSError)), lab.mysql("db1", timeout=0.3):

@@ -1,4 +1,4 @@
-"""One lab with all its daemons, shared by a module's tests: its record, read by a client of our own, and its repair.
+"""One lab with all its daemons, shared by the tests: its record, read by a client of our own, and its repair.
 
 What the tests assert about the control plane's record comes from here, as raw JSON by raw kazoo: nothing of the product
 takes part in reading it.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -155,6 +155,11 @@ class World:
         self.up()
         self._wait_whole()
 
+    def be_there(self) -> None:
+        """For what only looks at the lab, in whatever state: start it if it does not run."""
+        if self._client is None:
+            self.make_whole()
+
     def _repair(self) -> None:
         self.lab.heal()
         for host in self.lab.hosts.values():
@@ -256,6 +261,27 @@ class World:
             client.wait_for(lambda ack: ack.n >= 20)
             yield client
 
+    @contextmanager
+    def appliers_held(self) -> Iterator[Callable[[], None]]:
+        """Replicas go on to receive and cannot apply, so that a job stands still in catch_up until they are let go."""
+        with ExitStack() as sessions:
+            for node in self.replicas:
+                session = sessions.enter_context(template.connect(self.host(node), "app", timeout=5))
+                with session.cursor() as cursor:
+                    cursor.execute("LOCK TABLES app.writes READ")
+            yield sessions.close
+
+    def kill_and_wait_for_the_fence(self, client: failover.Load) -> Json:
+        """Kill the primary's mysqld once the replicas have something to apply; returns the job as it then stands."""
+        old, earlier = self.primary, self.record.job
+        many = client.acked()[-1].n + 20
+        client.wait_for(lambda ack: ack.n >= many)
+        self.host(old).kill("mysqld")
+        self.wait_for(
+            "the fence", lambda: self.record.job.get("id") != earlier.get("id") and "fence" in steps_of(self.record.job)
+        )
+        return self.record.job
+
     def wait_for(self, what: str, asked: Callable[[], bool], seconds: float = 60.0) -> None:
         services.wait_until(what, asked, seconds)
 
@@ -281,6 +307,11 @@ class World:
             client.wait_for(lambda ack: ack.server != server and ack.acked > event)
         report = checker.check(self.lab, client.log, event=event, down=[old] if stays_down else [])
         return Outcome(old, str(job["candidate"]), job, report)
+
+
+def steps_of(job: Json) -> list[str]:
+    """Names of the steps on a job's record."""
+    return [step["step"] for step in job.get("steps", ())]
 
 
 def servers(log: failover.Load) -> set[str]:

@@ -86,6 +86,7 @@ class Caller:
                 url,
                 data=body,
                 headers={"Content-Type": "application/json"},
+                allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=connect_seconds),
             ) as reply:
                 raw = await _read(reply, url)

@@ -19,6 +19,9 @@ with deps.declare("pydantic"):
 
 Shape = TypeVar("Shape")
 
+# For people who write keys and values, not calls.
+_PLAIN_WORDS = {"unexpected_keyword_argument": "there is no such key", "missing": "is missing"}
+
 
 @cache
 def _adapter(shape: Any) -> Any:
@@ -36,7 +39,7 @@ def first_fault(error: ValidationError) -> str:
     """``where: what`` of the first thing a validation found, without the library's addresses and inputs."""
     fault = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in fault["loc"])
-    what = fault["msg"].removeprefix("Value error, ")
+    what = _PLAIN_WORDS.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
     return f"{where}: {what}" if where else what
 
 

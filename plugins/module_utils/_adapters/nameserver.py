@@ -24,9 +24,8 @@ with deps.declare("dnspython"):
     import dns.tsig
     import dns.update
 
-_KEY = re.compile(
-    r'key\s+"?(?P<name>[^\s"{]+)"?\s*\{\s*algorithm\s+"?(?P<algorithm>[^\s";]+)"?\s*;\s*secret\s+"(?P<secret>[^"]+)"\s*;\s*\}\s*;'
-)
+# A quoted string, a comment of any of BIND's three kinds, a mark, a word.
+_TOKEN = re.compile(r'"([^"]*)"|(?:#|//)[^\n]*|/\*.*?\*/|([{};])|([^\s"{};]+)', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +52,21 @@ def read_key_file(path: str) -> TsigKey:
         raise InvalidInput(f"the TSIG key file {path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         text = ""
-    matched = _KEY.search(text)
-    if not matched:
+    key = _first_key(text)
+    if key is None:
         raise InvalidInput(f"the TSIG key file {path} holds no key; expected the form that tsig-keygen prints")
-    return TsigKey(matched["name"], matched["algorithm"], matched["secret"])
+    return key
+
+
+def _first_key(text: str) -> TsigKey | None:
+    words = [found[found.lastindex] for found in _TOKEN.finditer(text) if found.lastindex]
+    if "key" not in words:
+        return None
+    name, mark, *statements = [*words[words.index("key") + 1 :], "", ""][:8]
+    fields = dict(zip(statements[0::3], statements[1::3], strict=False))
+    if mark != "{" or not {"algorithm", "secret"} <= set(fields):
+        return None
+    return TsigKey(name, fields["algorithm"], fields["secret"])
 
 
 def record_type(address: str) -> str:
@@ -105,6 +115,8 @@ def replace_address(
         keyring = {dns.name.from_text(key.name): dns.tsig.Key(key.name, key.secret, key.algorithm)}
         update = dns.update.UpdateMessage(zone, keyring=keyring)
         update.use_tsig(keyring, keyname=dns.name.from_text(key.name), algorithm=dns.name.from_text(key.algorithm))
+    except KeyError:
+        raise InvalidInput(f"the TSIG key '{key.name}' is not usable: nobody knows algorithm {key.algorithm}") from None
     except (dns.exception.DNSException, ValueError) as error:
         raise InvalidInput(f"the TSIG key '{key.name}' is not usable: {_text(error)}") from None
     if old:

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import logging
+import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,8 +33,12 @@ with deps.declare("kazoo"):
         SessionExpiredError,
     )
     from kazoo.handlers.threading import KazooTimeoutError
+    from kazoo.protocol.states import KeeperState
 
 Shape = TypeVar("Shape")
+_LOOK_SECONDS = 0.01
+
+_ROOT = re.compile(r"(/[A-Za-z0-9_-]+)+/?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +84,7 @@ Change = Union[Create, Replace, Delete, Check]  # noqa: UP007
 class Store:
     """One ZooKeeper session. Paths are relative to the root; every method may raise Unavailable.
 
-    Each call waits at most ``answer_seconds``: without a limit, a call made while the connection is lost would wait
-    until it is back.
+    Each call waits at most ``answer_seconds``; only to set a watch waits until the connection is back.
     """
 
     def __init__(self, client: Any, hosts: str, root: str, answer_seconds: float) -> None:
@@ -88,11 +93,22 @@ class Store:
         self._root = "/" + root.strip("/")
         self._answer_seconds = answer_seconds
 
+    @property
+    def place(self) -> str:
+        """For sentences: where this record is kept."""
+        return f"{self._root} in ZooKeeper at {self._hosts}"
+
     def _full(self, path: str) -> str:
         return f"{self._root}/{path}" if path else self._root
 
-    def _wait(self, asked: Any) -> Any:
-        return asked.get(timeout=self._answer_seconds)
+    def _wait(self, begin: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        """Begin only with a connection: what is begun without one would be kept, and done when nobody expects it."""
+        deadline = time.monotonic() + self._answer_seconds
+        while not self._client.connected and self._client.client_state != KeeperState.CLOSED:
+            if time.monotonic() >= deadline:
+                raise ConnectionLoss
+            time.sleep(_LOOK_SECONDS)
+        return begin(*arguments, **options).get(timeout=max(deadline - time.monotonic(), 0.0))
 
     @contextmanager
     def _translated(self, path: str) -> Iterator[None]:
@@ -117,7 +133,7 @@ class Store:
         """None when there is no such znode; InvalidInput when it holds garbage."""
         with self._translated(path):
             try:
-                raw, stat = self._wait(self._client.get_async(self._full(path)))
+                raw, stat = self._wait(self._client.get_async, self._full(path))
             except NoNodeError:
                 return None
         return Versioned(decode(shape, raw, self._full(path)), stat.version)
@@ -139,38 +155,38 @@ class Store:
         """Names in order; none when there is no such znode."""
         with self._translated(path):
             try:
-                return tuple(sorted(self._wait(self._client.get_children_async(self._full(path)))))
+                return tuple(sorted(self._wait(self._client.get_children_async, self._full(path))))
             except NoNodeError:
                 return ()
 
     def ensure(self, path: str) -> None:
         with self._translated(path):
-            self._wait(self._client.ensure_path_async(self._full(path)))
+            self._wait(self._client.ensure_path_async, self._full(path))
 
     def create(self, path: str, value: object, *, ephemeral: bool = False) -> None:
         """Conflict when it exists. Parents are made as needed."""
         with self._translated(path):
-            asked = self._client.create_async(self._full(path), encode(value), ephemeral=ephemeral, makepath=True)
-            self._wait(asked)
+            begin = self._client.create_async
+            self._wait(begin, self._full(path), encode(value), ephemeral=ephemeral, makepath=True)
 
     def replace(self, path: str, value: object, version: int) -> int:
         """Compare-and-set; returns the new version."""
         with self._translated(path):
-            return int(self._wait(self._client.set_async(self._full(path), encode(value), version)).version)
+            return int(self._wait(self._client.set_async, self._full(path), encode(value), version).version)
 
     def put(self, path: str, value: object) -> None:
         """Create or overwrite, for znodes with one writer."""
         with self._translated(path):
             try:
-                self._wait(self._client.set_async(self._full(path), encode(value)))
+                self._wait(self._client.set_async, self._full(path), encode(value))
             except NoNodeError:
-                self._wait(self._client.create_async(self._full(path), encode(value), makepath=True))
+                self._wait(self._client.create_async, self._full(path), encode(value), makepath=True)
 
     def delete(self, path: str, version: int = -1) -> None:
         """Nothing happens when there is no such znode."""
         with self._translated(path):
             try:
-                self._wait(self._client.delete_async(self._full(path), version))
+                self._wait(self._client.delete_async, self._full(path), version)
             except NoNodeError:
                 return
 
@@ -194,7 +210,7 @@ class Store:
             else:
                 transaction.check(full, change.version)
         with self._translated(changes[0].path):
-            results = self._wait(transaction.commit_async())
+            results = self._wait(transaction.commit_async)
         for change, result in zip(changes, results, strict=True):
             if isinstance(result, Exception) and not isinstance(result, (RolledBackError, RuntimeInconsistency)):
                 with self._translated(change.path):
@@ -251,7 +267,7 @@ class Store:
     def owns(self, path: str) -> bool:
         """Whether the ephemeral znode belongs to this very session."""
         with self._translated(path):
-            stat = self._wait(self._client.exists_async(self._full(path)))
+            stat = self._wait(self._client.exists_async, self._full(path))
         return stat is not None and stat.ephemeralOwner == self.session
 
     def close(self) -> None:
@@ -275,8 +291,8 @@ def open_store(
     """A session for the block's length; Unavailable when nobody at ``hosts`` answers within ``connect_seconds``."""
     deps.require("kazoo", "pydantic")
     logging.getLogger("kazoo").setLevel(logging.ERROR)
-    if not root.strip("/"):
-        raise InvalidInput("the ZooKeeper root must be a path such as /altair")
+    if not _ROOT.fullmatch(root):
+        raise InvalidInput(f"the ZooKeeper root '{root}' is not usable; it must be a path such as /altair")
     client = KazooClient(hosts=hosts, timeout=session_seconds)
     store = Store(client, hosts, root, answer_seconds)
     try:

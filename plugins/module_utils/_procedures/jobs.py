@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 from .._adapters import codec
 from .._adapters.zookeeper import Change, Check, Create, Delete, Replace, Store, Versioned
-from .._core.cluster import ClusterSpec
-from .._core.errors import Conflict, Refused, StaleEpoch
+from .._core.cluster import ClusterSpec, checked_name
+from .._core.errors import Conflict, NotFound, Refused, StaleEpoch
 from .._core.lifecycle import JobState, check_transition
 from .._core.observation import Observation
 from .._core.plan import FAILOVER
@@ -52,7 +52,9 @@ def prepare() -> None:
 
 def read_record(store: Store, cluster: str) -> Record:
     """Raise NotFound, in an operator's words, when the cluster is not registered."""
-    spec = store.require(cluster_path(cluster), ClusterSpec)
+    spec = store.read(cluster_path(checked_name(cluster, "cluster name")), ClusterSpec)
+    if spec is None:
+        raise NotFound(f"cluster {cluster} is not registered at {store.place}")
     return Record(
         spec.value,
         store.require(state_path(cluster), ClusterState),
@@ -67,7 +69,21 @@ def open_job(store: Store, record: Record, *, owner: str, because: str, now_at: 
     cluster = record.spec.cluster
     if record.job is not None and not record.job.value.state.ended:
         raise Refused(f"job {record.job.value.id} of cluster {cluster} has not ended; resume or abort it first")
-    job = Job(
+    job = _planned(record, owner, because, now_at)
+    changes: list[Change] = [Replace(state_path(cluster), replace(state, epoch=job.epoch), record.state.version)]
+    if record.job is None:
+        changes.append(Create(job_path(cluster), job))
+    else:
+        changes.append(Replace(job_path(cluster), job, record.job.version))
+    if record.suspicion is not None:
+        changes.append(Delete(suspicion_path(cluster), record.suspicion.version))
+    store.commit(changes)
+    return job
+
+
+def _planned(record: Record, owner: str, because: str, now_at: float) -> Job:
+    state, cluster = record.state.value, record.spec.cluster
+    return Job(
         id=f"{cluster}-{state.epoch + 1}",
         cluster=cluster,
         epoch=state.epoch + 1,
@@ -79,15 +95,13 @@ def open_job(store: Store, record: Record, *, owner: str, because: str, now_at: 
         opened_at=now_at,
         suspicion=record.suspicion.value if record.suspicion else None,
     )
-    changes: list[Change] = [Replace(state_path(cluster), replace(state, epoch=job.epoch), record.state.version)]
-    if record.job is None:
-        changes.append(Create(job_path(cluster), job))
-    else:
-        changes.append(Replace(job_path(cluster), job, record.job.version))
-    if record.suspicion is not None:
-        changes.append(Delete(suspicion_path(cluster), record.suspicion.version))
-    store.commit(changes)
-    return job
+
+
+def rehearsed_job(record: Record) -> Job:
+    """For check mode, where no job is opened or taken over: the one under way, or else the one that would be opened."""
+    if record.job is not None and not record.job.value.state.ended:
+        return record.job.value
+    return _planned(record, OPERATOR, "check mode", 0.0)
 
 
 def take_over(store: Store, record: Record, *, owner: str, because: str) -> Job:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .._adapters.agent import TlsFiles
 from .._adapters.mysql import Login
@@ -17,7 +17,10 @@ from .._core.cluster import ClusterSpec, Node
 from .._core.errors import AltairError, Paused, Refused, StaleEpoch
 from .._core.plan import steps_missing_before
 from .._core.znodes import Evidence, Job, StepRecord
-from .jobs import append_step, current_job, note_trouble, read_record
+from .candidates import pick
+from .jobs import append_step, current_job, note_trouble, read_record, rehearsed_job
+
+REHEARSAL = 0  # the epoch that open_job returns in check mode: there is no job, and no step may change anything
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,10 +91,13 @@ def run_step(
     started = time.monotonic()
     with open_store(keeper.hosts, keeper.root, connect_seconds=keeper.connect_seconds) as store:
         record = read_record(store, cluster)
-        job = current_job(record, epoch)
+        job = rehearsed_job(record) if check and epoch == REHEARSAL else current_job(record, epoch)
         missing = steps_missing_before(name, job.steps_done)
         if missing and not check:
             raise Refused(f"step {name} of job {job.id} comes after {', '.join(missing)}; run that first")
+        if check and job.candidate is None and "choose_candidate" in missing:
+            chosen, _seen = pick(record.spec, job.old_primary, neighbours.login, record.spec.names)
+            job = replace(job, candidate=chosen.name)
         scene = Scene(store=store, spec=record.spec, job=job, neighbours=neighbours, check=check)
         try:
             outcome = act(scene)

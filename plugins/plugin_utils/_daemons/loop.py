@@ -47,7 +47,9 @@ def main(name: str, kind: type[Settings], body: Body[Settings], arguments: list[
         prog=f"altair-{name}", description=f"The {name} of altair.mysql_ha.", epilog=_EPILOG
     )
     parser.add_argument("--settings", required=True, metavar="FILE", help="the settings, YAML")
-    parser.add_argument("--check", action="store_true", help="only say whether the settings are good")
+    parser.add_argument(
+        "--check", action="store_true", help="only say whether the settings, and the files they name, are good"
+    )
     parser.add_argument("--verbose", action="store_true", help="log every beat")
     given = parser.parse_args(arguments)
     logging.basicConfig(
@@ -59,6 +61,7 @@ def main(name: str, kind: type[Settings], body: Body[Settings], arguments: list[
         logging.getLogger(library).setLevel(logging.ERROR)
     try:
         settings = load(given.settings, kind)
+        settings.prove()
         if not given.check:
             asyncio.run(_until_signalled(settings, body))
     except AltairError as error:

@@ -18,8 +18,9 @@ from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
 import yaml
 
-from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import TlsFiles
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import TlsFiles, tls_context
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.codec import decode_plain
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql import read_option_file
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput
 
 
@@ -51,6 +52,13 @@ Name = Annotated[str, Matching(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "lower-cas
 Text = Annotated[str, Matching(r"(?s).+", "a text that is not empty")]
 Port = Annotated[int, Within(1, 65535)]
 Urls = Annotated[tuple[str, ...], Matching(r"https://[A-Za-z0-9.:\[\]-]+:[0-9]+", "one or more of https://host:port")]
+FILE_VARIABLES = (
+    "altair_mysql_credentials_file",
+    "altair_tsig_key_file",
+    "altair_tls_ca",
+    "altair_tls_certificate",
+    "altair_tls_key",
+)
 ProbeSeconds = Annotated[float, Within(0.1, 30.0)]
 
 
@@ -65,6 +73,14 @@ class _Checked:
                 fault = mark.fault(getattr(self, name))
                 if fault:
                     raise ValueError(f"{name} {fault}")
+
+
+class DaemonSettings(_Checked):
+    """What each daemon's settings can do besides holding values."""
+
+    def prove(self) -> None:
+        """Raise InvalidInput that names the file when one that these settings name cannot be used."""
+        raise NotImplementedError
 
 
 class Profile(StrEnum):
@@ -87,7 +103,10 @@ class Listen(_Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        ipaddress.ip_address(self.host)
+        try:
+            ipaddress.ip_address(self.host)
+        except ValueError:
+            raise ValueError(f"host must be an IP address, not '{self.host}'") from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +127,7 @@ class Tls(_Checked):
 class Zookeeper(_Checked):
     hosts: Text
     """ZooKeeper servers as host:port, separated by commas."""
-    root: Annotated[str, Matching(r"/[A-Za-z0-9_/-]+", "a path such as /altair")] = "/altair"
+    root: Annotated[str, Matching(r"(/[A-Za-z0-9_-]+)+/?", "a path such as /altair")] = "/altair"
     """Path below which everything of this system is kept."""
     session_seconds: Annotated[float, Within(1.0, 60.0)] = 6.0
     """After that much silence ZooKeeper takes us for dead and others take over."""
@@ -141,7 +160,7 @@ class Mysqld(_Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AgentSettings(_Checked):
+class AgentSettings(DaemonSettings):
     node: Name
     """Name of the node, as the cluster is registered with; also the certificate's common name."""
     cluster: Name
@@ -157,9 +176,13 @@ class AgentSettings(_Checked):
     """File in which the agent keeps who is primary and who votes on its lease; without it a restarted agent guards
     nothing until a monitor has answered."""
 
+    def prove(self) -> None:
+        tls_context(self.tls.files, server=True)
+        read_option_file(self.mysqld.credentials_file)
+
 
 @dataclass(frozen=True, kw_only=True)
-class MonitorSettings(_Checked):
+class MonitorSettings(DaemonSettings):
     name: Name
     """Own name, unique among the monitors."""
     listen: Listen
@@ -167,6 +190,9 @@ class MonitorSettings(_Checked):
     zookeeper: Zookeeper
     profile: Profile = Profile.ALTAIR
     """The beat to expect of the agents."""
+
+    def prove(self) -> None:
+        tls_context(self.tls.files, server=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,6 +203,18 @@ class Mysql(_Checked):
     """MySQL option file with user and password in [client]."""
     probe_seconds: ProbeSeconds = 2.0
     """How long the own connection attempt may take; agents are given one second more to answer."""
+
+
+def _files_named_in(variables_file: str) -> dict[str, str]:
+    """The files that the playbook's variables name outright; none where a vault or a template hides them."""
+    try:
+        variables = yaml.safe_load(Path(variables_file).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return {}
+    if not isinstance(variables, dict):
+        return {}
+    named = {name: variables[name] for name in FILE_VARIABLES if name in variables}
+    return {name: path for name, path in named.items() if isinstance(path, str) and "{{" not in path}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,9 +232,22 @@ class Runner(_Checked):
     seconds_max: Annotated[float, Within(1.0, 86400.0)] = 3600.0
     """After that long a playbook is killed."""
 
+    def prove(self) -> None:
+        """Better now than at the first failover: the variables file, and the files that it names, must be readable."""
+        path = self.variables_file
+        for name, named in {"": path, **_files_named_in(path)}.items():
+            try:
+                with open(named, "rb"):
+                    pass
+            except OSError as error:
+                where = f"{name} in " if name else ""
+                what = f"{where}the playbook's variables file {path}"
+                shown = f": {named}" if name else ""
+                raise InvalidInput(f"{what}{shown} cannot be read: {error.strerror}") from None
+
 
 @dataclass(frozen=True, kw_only=True)
-class OrchestratorSettings(_Checked):
+class OrchestratorSettings(DaemonSettings):
     name: Name
     """Own name, unique among the orchestrators."""
     tls: Tls
@@ -206,8 +257,13 @@ class OrchestratorSettings(_Checked):
     profile: Profile = Profile.ALTAIR
     """Not used yet."""
 
+    def prove(self) -> None:
+        tls_context(self.tls.files, server=False)
+        read_option_file(self.mysql.credentials_file)
+        self.runner.prove()
 
-Settings = TypeVar("Settings", bound=_Checked)
+
+Settings = TypeVar("Settings", bound=DaemonSettings)
 
 
 def load(path: str, kind: type[Settings]) -> Settings:

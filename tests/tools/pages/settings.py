@@ -66,7 +66,7 @@ def page() -> str:
         "Settings of the daemons",
         "plugins/plugin_utils/_daemons/settings.py",
         "Each daemon reads one YAML file, named with `--settings FILE`. It is checked whole before anything starts: a"
-        " key that is unknown, missing or out of bounds is named, and the daemon ends with exit code 2. `--check`"
-        " does only that. A dot in a key stands for nesting.",
+        " key that is unknown, missing or out of bounds, or a file that cannot be used, is named, and the daemon ends"
+        " with exit code 2. `--check` does only that. A dot in a key stands for nesting.",
         *parts,
     )

@@ -149,7 +149,7 @@ def test_a_field_of_the_wrong_kind_is_named(change: dict[str, object], field: st
 
 
 def test_a_missing_field_is_named() -> None:
-    with pytest.raises(InvalidInput, match="x holds no valid ClusterState: primary: Field required"):
+    with pytest.raises(InvalidInput, match="x holds no valid ClusterState: primary: is missing"):
         decode(znodes.ClusterState, b'{"epoch": 7}', "x")
 
 

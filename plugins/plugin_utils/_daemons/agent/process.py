@@ -31,6 +31,7 @@ class MysqldProcess:
         self._data_folder = Path(data_folder)
         self._handle: int | None = None
         self._gone: asyncio.Event | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._saw_exit = False
         self.process_id: int | None = None
 
@@ -51,7 +52,7 @@ class MysqldProcess:
         try:
             process_id = int(self._pid_file.read_text(encoding="ascii").strip())
             handle = os.pidfd_open(process_id)
-        except (OSError, ValueError):
+        except (OSError, ValueError, OverflowError):
             return False
         # The handle is taken before the look, so a number reused in between cannot be mistaken for mysqld.
         if not self._works_in_data_folder(process_id) or _has_exited(handle):
@@ -67,12 +68,13 @@ class MysqldProcess:
         if self._gone is None:
             # One watch for all who wait: the loop keeps a single callback for a descriptor.
             self._gone = asyncio.Event()
-            asyncio.get_running_loop().add_reader(self._handle, self._note_exit, self._handle)
+            self._loop = asyncio.get_running_loop()
+            self._loop.add_reader(self._handle, self._note_exit, self._handle)
         await self._gone.wait()
 
     def _note_exit(self, handle: int) -> None:
-        asyncio.get_running_loop().remove_reader(handle)
-        if self._gone is not None:
+        if self._gone is not None and self._loop is not None and not self._gone.is_set():
+            self._loop.remove_reader(handle)
             self._gone.set()
 
     def kill(self) -> None:
@@ -83,10 +85,9 @@ class MysqldProcess:
     def release(self) -> None:
         if self._handle is not None:
             self._saw_exit = _has_exited(self._handle)
-            if self._gone is not None:
-                self._note_exit(self._handle)
+            self._note_exit(self._handle)
             os.close(self._handle)
-        self._handle = self._gone = self.process_id = None
+        self._handle = self._gone = self._loop = self.process_id = None
 
     def _works_in_data_folder(self, process_id: int) -> bool:
         try:

@@ -141,7 +141,4 @@ class HotSpare:
 
 
 def runner_for(settings: Runner) -> PlaybookRunner:
-    """Raise InvalidInput when the variables file cannot be read: better now than at the first failover."""
-    if not os.access(settings.variables_file, os.R_OK):
-        raise InvalidInput(f"the playbook's variables file {settings.variables_file} cannot be read")
     return AnsiblePlaybook(settings) if settings.kind == "ansible_playbook" else HotSpare(settings)

@@ -1,0 +1,100 @@
+"""What a monitor makes of reports and of their absence, by a clock that the test moves."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.health import Health
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import Observation, ProcessState, Reach
+from ansible_collections.altair.mysql_ha.plugins.plugin_utils._daemons.monitor.register import Key, Register
+
+BEAT = 10.0
+DB1: Key = ("orders", "db1")
+DB2: Key = ("orders", "db2")
+
+
+def report(
+    sequence: int,
+    *,
+    key: Key = DB1,
+    incarnation: int = 1,
+    process: ProcessState = ProcessState.RUNNING,
+    reach: Reach = Reach.REACHED,
+) -> Observation:
+    return Observation(
+        cluster=key[0], node=key[1], incarnation=incarnation, sequence=sequence, process=process, reach=reach
+    )
+
+
+@pytest.fixture
+def register() -> Register:
+    made = Register(BEAT)
+    made.watch_only(frozenset({DB1}), 100.0)
+    return made
+
+
+def health(register: Register, now: float, key: Key = DB1) -> Health:
+    return register.judge(key, now).health
+
+
+def test_a_node_taken_over_is_unknown_and_silent_only_three_beats_later(register: Register) -> None:
+    assert health(register, 100.0) is Health.UNKNOWN
+    assert health(register, 100.0 + 3 * BEAT - 0.001) is Health.UNKNOWN
+    assert health(register, 100.0 + 3 * BEAT) is Health.HOST_SILENT
+
+
+def test_a_report_ends_the_silence_and_three_missing_ones_begin_it(register: Register) -> None:
+    assert register.hear(report(1), 129.0)
+    assert health(register, 129.0 + 3 * BEAT - 0.001) is Health.HEALTHY
+    assert health(register, 129.0 + 3 * BEAT) is Health.HOST_SILENT
+    assert register.hear(report(2), 200.0)
+    assert health(register, 200.0) is Health.HEALTHY
+
+
+def test_an_exit_is_judged_by_its_own_report_without_any_silence(register: Register) -> None:
+    register.hear(report(1), 100.0)
+    register.hear(report(2, process=ProcessState.EXITED, reach=Reach.REFUSED), 101.0)
+    assert health(register, 101.0) is Health.MYSQLD_EXITED
+
+
+@pytest.mark.parametrize("late", [(1, 5), (1, 4), (0, 9)], ids=["the same", "an older", "of an earlier start"])
+def test_a_report_that_is_not_newer_changes_nothing_but_is_a_sign_of_life(
+    register: Register, late: tuple[int, int]
+) -> None:
+    newest = report(5, process=ProcessState.EXITED, reach=Reach.REFUSED)
+    register.hear(newest, 100.0)
+    incarnation, sequence = late
+    assert not register.hear(report(sequence, incarnation=incarnation), 110.0)
+    assert register.last(DB1) == newest
+    assert health(register, 110.0 + 3 * BEAT - 0.001) is Health.MYSQLD_EXITED
+
+
+def test_an_agent_that_was_started_again_counts_from_one_and_is_heard(register: Register) -> None:
+    register.hear(report(900, incarnation=1), 100.0)
+    assert register.hear(report(1, incarnation=2), 101.0)
+    assert register.last(DB1) == report(1, incarnation=2)
+
+
+def test_a_report_of_a_node_that_is_not_ours_is_not_taken(register: Register) -> None:
+    assert not register.hear(report(1, key=DB2), 100.0)
+    assert register.last(DB2) is None
+    assert register.keys == {DB1}
+
+
+def test_the_share_changes_without_forgetting_what_stays(register: Register) -> None:
+    register.hear(report(1), 105.0)
+    register.watch_only(frozenset({DB1, DB2}), 110.0)
+    assert register.last(DB1) == report(1)
+    assert health(register, 110.0 + 3 * BEAT - 0.001, DB2) is Health.UNKNOWN
+    register.watch_only(frozenset({DB2}), 120.0)
+    assert register.keys == {DB2}
+    register.watch_only(frozenset({DB1, DB2}), 130.0)
+    assert register.last(DB1) is None, "what was known before the node was let go is of no use any more"
+    assert health(register, 130.0 + 3 * BEAT - 0.001) is Health.UNKNOWN
+
+
+def test_after_our_own_absence_nobodys_silence_counts_and_what_was_known_stays(register: Register) -> None:
+    register.hear(report(1), 100.0)
+    register.restart_silence(1000.0)
+    assert health(register, 1000.0 + 3 * BEAT - 0.001) is Health.HEALTHY
+    assert health(register, 1000.0 + 3 * BEAT) is Health.HOST_SILENT

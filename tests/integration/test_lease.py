@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
 from kazoo.exceptions import KazooException
 
 from tests.integration.world import CLUSTER, World, servers
 from tests.lab import addresses
-from tests.lab.lab import Lab
 
 pytestmark = pytest.mark.lab
-
-
-@pytest.fixture(scope="module")
-def shared_world() -> Iterator[World]:
-    world = World(Lab("lease"), "fast")
-    yield world
-    world.down()
 
 
 def protected(world: World) -> bool:

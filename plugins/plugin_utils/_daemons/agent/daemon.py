@@ -45,6 +45,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.wire import 
     VouchRequest,
 )
 
+from .. import clock
 from ..https import Peer, Route, serving
 from ..loop import ready
 from ..settings import AgentSettings
@@ -218,7 +219,7 @@ class Agent:
         return await self.observe()
 
     async def _serve_sighting(self, _peer: Peer, asked: SightingRequest) -> Sighting:
-        began_at = time.monotonic()
+        began_at = clock.now()
         seen = await self._look(asked.address, asked.port)
         self._voting.note(asked.target, seen, began_at)
         return Sighting(observer=self._settings.node, target=asked.target, reach=seen.reach, detail=seen.detail)

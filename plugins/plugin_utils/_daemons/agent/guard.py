@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -26,6 +25,8 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.wire import 
     Vouch,
     VouchRequest,
 )
+
+from .. import clock
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ class Guard:
             return LeaseState.NONE
         if self._fenced:
             return LeaseState.FENCED
-        return LeaseState.HELD if self._writable() and self._holder.held(time.monotonic()) else LeaseState.NONE
+        return LeaseState.HELD if self._writable() and self._holder.held(clock.now()) else LeaseState.NONE
 
     @property
     def version(self) -> int:
@@ -75,7 +76,7 @@ class Guard:
 
     @property
     def vouching(self) -> tuple[str, ...]:
-        return self._holder.vouching(time.monotonic()) if self._holder is not None else ()
+        return self._holder.vouching(clock.now()) if self._holder is not None else ()
 
     def acknowledged(self, terms: LeaseTerms | None, asked_at: float) -> None:
         """A monitor has acknowledged what was reported at ``asked_at``, of the monotonic clock."""
@@ -95,7 +96,7 @@ class Guard:
         else:
             if self._holder is None:
                 log.info("this node is primary, epoch %d; its lease is guarded", terms.epoch)
-                self._holder = Holder(self._beat_seconds, time.monotonic())
+                self._holder = Holder(self._beat_seconds, clock.now())
             if terms.version > 0:
                 self._holder.adopt(node.name for node in terms.voters)
         if known != terms:
@@ -134,7 +135,7 @@ class Guard:
             await asyncio.sleep(self._beat_seconds)
 
     async def _ask(self, caller: Caller, voter: Node, own: Node) -> None:
-        asked_at = time.monotonic()
+        asked_at = clock.now()
         question = VouchRequest(cluster=self._cluster, node=own.name, address=own.address, port=own.port)
         url = base_url(voter.address, voter.agent_port) + VOUCH_PATH
         try:
@@ -157,11 +158,12 @@ class Guard:
         """How long nothing has to be done, in seconds; None: until something changes."""
         if self._holder is None:
             return None
-        left = self._holder.ends_at - time.monotonic()
+        left = self._holder.ends_at - clock.now()
         if left > 0:
             if self._fenced and self._writable():
                 self._fenced = False  # somebody made it writable again, and it holds its lease
-            return min(left, self._beat_seconds)
+            # The timer stands still while the host is suspended, the lease does not: look often.
+            return min(left, AGAIN_BEATS * self._beat_seconds)
         return 0.0 if self._writable() else AGAIN_BEATS * self._beat_seconds
 
     async def _wait(self, seconds: float | None) -> None:
@@ -169,7 +171,7 @@ class Guard:
             await asyncio.wait_for(self._changed.wait(), seconds)
 
     async def _fence_if_lost(self) -> None:
-        if self._holder is None or self._holder.held(time.monotonic()) or not self._writable():
+        if self._holder is None or self._holder.held(clock.now()) or not self._writable():
             return
         log.critical("the lease is lost: neither a monitor acknowledges nor do enough voters vouch; fencing mysqld")
         self._fenced = True

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import Caller
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import Unavailable
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import Observation
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.wire import REPORT_PATH, Acknowledgement, LeaseTerms
+
+from .. import clock
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ class Reporter:
         return False
 
     async def _try(self, url: str, observation: Observation) -> bool:
-        asked_at = time.monotonic()
+        asked_at = clock.now()
         try:
             answer = await self._caller.post(url + REPORT_PATH, observation, Acknowledgement, self._seconds)
         except Unavailable as error:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -29,6 +28,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.wire import 
     VouchRequest,
 )
 
+from .. import clock
 from ..https import Peer
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ class Voting:
         self._incarnation = incarnation
         self._beat_seconds = beat_seconds
         self._look = look
-        self._started_at = time.monotonic()
+        self._started_at = clock.now()
         self._primaries: dict[str, _Primary] = {}
         self._looks: dict[str, asyncio.Task[None]] = {}
         self._terms: LeaseTerms | None = None
@@ -85,7 +85,7 @@ class Voting:
             known.outlived = seen.server.writable and self._vouch_beats(known) > EXPIRY_BEATS
 
     def _vouch_beats(self, known: _Primary) -> float:
-        return (time.monotonic() - known.vouched_at) / self._beat_seconds
+        return (clock.now() - known.vouched_at) / self._beat_seconds
 
     def _view(self, node: str) -> VoterView:
         known = self._known(node)
@@ -107,14 +107,14 @@ class Voting:
         return self._looks[node]
 
     async def _do_look(self, node: str, address: str, port: int) -> None:
-        began_at = time.monotonic()
+        began_at = clock.now()
         self.note(node, await self._look(address, port), began_at)
 
     async def serve_vouch(self, peer: Peer, asked: VouchRequest) -> Vouch:
         if peer.name != asked.node:
             raise Refused(f"the certificate is of {peer.name}, the vouch is asked for {asked.node}")
         known = self._known(asked.node)
-        age = (time.monotonic() - known.looked_at) / self._beat_seconds
+        age = (clock.now() - known.looked_at) / self._beat_seconds
         if age > STALE_BEATS:
             await self._look_at(asked.node, asked.address, asked.port)
         refusal = vouch_refusal(self._view(asked.node))
@@ -123,13 +123,13 @@ class Voting:
         if refusal is not None:
             raise Unavailable(f"{self._node} does not vouch for {asked.node}: {refusal}")
         # Before the answer leaves: its age at the asker is never more than here.
-        known.vouched_at = time.monotonic()
+        known.vouched_at = clock.now()
         known.outlived = False
         return Vouch(voter=self._node)
 
     async def expiry(self, asked: ExpiryRequest) -> VoterWord:
         """Answer an orchestrator whose order has been checked; a word against the primary is a promise."""
-        began_at = time.monotonic()
+        began_at = clock.now()
         self.note(asked.node, await self._look(asked.address, asked.port), began_at)
         refusal = expiry_refusal(self._view(asked.node))
         known = self._known(asked.node)

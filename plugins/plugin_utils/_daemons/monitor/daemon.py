@@ -35,6 +35,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes impor
     monitor_path,
 )
 
+from .. import clock
 from ..fleet import Fleet, Member
 from ..https import Peer, Route, serving
 from ..loop import ready
@@ -170,14 +171,14 @@ class Monitor:
 
     async def _refusal(self, key: Key, member: Member | None) -> str | None:
         """Why a report of ``key`` is not acknowledged now; None when it is."""
-        if self._warrant.proof_beats(time.monotonic()) >= PROOF_BEATS:
+        if self._warrant.proof_beats(clock.now()) >= PROOF_BEATS:
             await self._warrant.prove(lambda: self._learned)
         member = self._fleet.members.get(key[0]) if member else None
         doubted = member is None or (member.doubted and key[1] == member.state.primary)
         view = WatchView(
             watches=key in self._register.keys,
             claimed=self._warrant.claimed(key),
-            proof_beats=self._warrant.proof_beats(time.monotonic()),
+            proof_beats=self._warrant.proof_beats(clock.now()),
             doubted=doubted or self._warrant.raising(key),
         )
         return ack_refusal(view)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Check, Create, Store
@@ -21,6 +20,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes impor
     suspicion_path,
 )
 
+from .. import clock
 from .register import Key
 
 log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class Warrant:
             return False
 
     async def _prove(self, monitors: Callable[[], frozenset[str]]) -> bool:
-        asked_at = time.monotonic()
+        asked_at = clock.now()
         try:
             names, ours = await asyncio.to_thread(self._store.confirm, MONITORS, monitor_path(self._name))
         except AltairError as error:

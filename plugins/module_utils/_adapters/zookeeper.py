@@ -148,7 +148,7 @@ class Store:
     def version(self, path: str) -> int | None:
         """Of the znode, whatever it holds; None when there is no such znode."""
         with self._translated(path):
-            stat = self._wait(self._client.exists_async(self._full(path)))
+            stat = self._wait(self._client.exists_async, self._full(path))
         return None if stat is None else int(stat.version)
 
     def children(self, path: str) -> tuple[str, ...]:
@@ -219,16 +219,12 @@ class Store:
     def confirm(self, folder: str, own: str) -> tuple[tuple[str, ...], bool]:
         """What is in ``folder``, and whether ``own`` in it is of this session, not older than this call.
 
-        A server that lags behind would show the past: ``sync`` lets it catch up first, and questions on one connection
-        are answered in their order.
+        A server that lags behind would show the past: ``sync`` lets it catch up first.
         """
         with self._translated(folder):
-            asked = (
-                self._client.sync_async(self._full(folder)),
-                self._client.get_children_async(self._full(folder)),
-                self._client.exists_async(self._full(own)),
-            )
-            _path, names, stat = [self._wait(each) for each in asked]
+            self._wait(self._client.sync_async, self._full(folder))
+            names = self._wait(self._client.get_children_async, self._full(folder))
+            stat = self._wait(self._client.exists_async, self._full(own))
         return tuple(sorted(names)), stat is not None and stat.ephemeralOwner == self.session
 
     def watch(self, path: str, notify: Callable[[], None]) -> None:

@@ -122,7 +122,7 @@ class Agent:
             seen = await asyncio.wait_for(waiter, min(seconds, mysqld.probe_seconds))
         except TimeoutError:
             if time.monotonic() - self._probed_at < mysqld.probe_seconds:
-                return Probe(self._reach, "the look at mysqld is under way")
+                return Probe(self._reach, "by the look before; another is under way")
             seen = Probe(Reach.TIMED_OUT, f"mysqld did not answer within {mysqld.probe_seconds:g} s")
         self._reach = seen.reach
         return seen
@@ -131,6 +131,7 @@ class Agent:
         """Blocking; what was seen before the guard has fenced mysqld does not count any more."""
         mysqld = self._settings.mysqld
         seen = probe(mysqld.host, mysqld.port, self._login, mysqld.unix_socket)
+        self._reach = seen.reach  # a look that ends between two beats answers for the next one
         if seen.server is not None and fences == self._fences:
             self._last = seen
         return seen

@@ -6,7 +6,8 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/collections
 export PYTHONPATH := $(CURDIR)/build/collections:$(CURDIR)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup demo test unit contract integration simulate lint types docs docs-check sanity ansible-lint molecule build lab-down
+.PHONY: help setup demo test unit contract integration simulate lint types docs docs-check sanity ansible-lint
+.PHONY: molecule build lab-down
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16

@@ -13,6 +13,8 @@ short_description: Make sure that the old primary can take no write, and prove i
 description:
   - Asks the old primary's agent whether mysqld has exited and, at once, tries to make the server super_read_only and to
     disconnect its clients. When it runs and cannot be made read-only, its agent is ordered to kill it.
+  - When the agent does not answer either, the agents of the replicas that vote on its lease are asked whether that is
+    over, for three beats at most; from then on they do not vouch for it until the job has ended.
   - What counts as proof is recorded as evidence. Without proof the job pauses, or goes on if the cluster's policy
     C(unproven_fence) is V(promote).
 version_added: 0.1.0
@@ -63,6 +65,7 @@ seconds:
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import Caller, base_url
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import run as ask
@@ -92,6 +95,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
     main,
     step_work,
 )
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.expiry import by_lease
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import end_job, read_record
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import Outcome, Scene
 
@@ -165,13 +169,21 @@ def by_agent_stop(scene: Scene) -> Attempt:
 
 
 def attempts_on(scene: Scene) -> list[Attempt]:
-    """The word of the agent and the SQL way at once; the kill only when neither proves it."""
-    with ThreadPoolExecutor(2) as pool:
+    """The agent's word, the SQL way and the voters' words at once; the kill only when the first two prove nothing.
+
+    The voters are waited for only when nothing else proves it.
+    """
+    proven = Event()
+    with ThreadPoolExecutor(3) as pool:
         word, read_only = pool.submit(by_agents_word, scene), pool.submit(by_read_only, scene)
+        lease = pool.submit(by_lease, scene, proven)
         (said, agent_answers), tried = word.result(), read_only.result()
-    attempts = [said, tried]
-    if agent_answers and not any(attempt.proven for attempt in attempts):
-        attempts.append(by_agent_stop(scene))
+        attempts = [said, tried]
+        if agent_answers and not any(attempt.proven for attempt in attempts):
+            attempts.append(by_agent_stop(scene))
+        if any(attempt.proven for attempt in attempts):
+            proven.set()
+        attempts.append(lease.result())
     return attempts
 
 

@@ -63,6 +63,7 @@ def agent_settings(lab: Lab, host: Host, profile: str) -> Settings:
         "tls": tls(lab, host.name),
         "monitors": [f"https://{addresses.HOSTS[name]}:{MONITOR_PORT}" for name in monitors],
         "profile": profile,
+        "state_file": str(host.folder / "lease.json"),
         "mysqld": {
             "host": host.address,
             "port": addresses.MYSQL_PORT,

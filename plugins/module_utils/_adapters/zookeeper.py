@@ -145,6 +145,12 @@ class Store:
             raise NotFound(f"ZooKeeper at {self._hosts} has no {self._full(path)}")
         return found
 
+    def version(self, path: str) -> int | None:
+        """Of the znode, whatever it holds; None when there is no such znode."""
+        with self._translated(path):
+            stat = self._wait(self._client.exists_async, self._full(path))
+        return None if stat is None else int(stat.version)
+
     def children(self, path: str) -> tuple[str, ...]:
         """Names in order; none when there is no such znode."""
         with self._translated(path):
@@ -209,6 +215,17 @@ class Store:
             if isinstance(result, Exception) and not isinstance(result, (RolledBackError, RuntimeInconsistency)):
                 with self._translated(change.path):
                     raise result
+
+    def confirm(self, folder: str, own: str) -> tuple[tuple[str, ...], bool]:
+        """What is in ``folder``, and whether ``own`` in it is of this session, not older than this call.
+
+        A server that lags behind would show the past: ``sync`` lets it catch up first.
+        """
+        with self._translated(folder):
+            self._wait(self._client.sync_async, self._full(folder))
+            names = self._wait(self._client.get_children_async, self._full(folder))
+            stat = self._wait(self._client.exists_async, self._full(own))
+        return tuple(sorted(names)), stat is not None and stat.ephemeralOwner == self.session
 
     def watch(self, path: str, notify: Callable[[], None]) -> None:
         """Call ``notify`` (on the session's thread) now and whenever the znode appears, changes or goes."""

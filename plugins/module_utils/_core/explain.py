@@ -24,6 +24,12 @@ def _process(state: ProcessState, otherwise: str) -> str:
     return otherwise if state is ProcessState.UNKNOWN else f"mysqld {state.value}"
 
 
+def _voters(names: tuple[str, ...] | None) -> str:
+    if names is None:
+        return "nobody is on record as voting on its lease, so every replica counts"
+    return f"on its lease vote: {', '.join(names) or 'none'}"
+
+
 def _sighting(seen: Sighting) -> str:
     detail = f" ({seen.detail})" if seen.detail else ""
     return f"{seen.observer} {_REACH[seen.reach]}{detail}"
@@ -46,6 +52,7 @@ def answers(screening: Screening) -> tuple[str, ...]:
         f"its own agent, asked then: {_process(screening.agent, 'no answer')}",
         f"its host: {_HOST[screening.host]}",
         f"the orchestrator {_REACH[screening.orchestrator]}{read_only}",
+        _voters(screening.voters),
         *map(_sighting, screening.replicas),
         *map(_standing, screening.standings),
     )

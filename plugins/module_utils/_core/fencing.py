@@ -18,6 +18,7 @@ class Rung(StrEnum):
     READ_ONLY = "read_only"
     AGENT_WORD = "agent_word"
     AGENT_STOP = "agent_stop"
+    LEASE_EXPIRED = "lease_expired"
     OPERATOR_WORD = "operator_word"
 
 
@@ -25,6 +26,8 @@ PROOF_SENTENCES: dict[Rung, str] = {
     Rung.READ_ONLY: "super_read_only was set and read back, and no client session is left",
     Rung.AGENT_WORD: "its agent saw mysqld exit, and a node boots super_read_only",
     Rung.AGENT_STOP: "its agent killed mysqld and saw it exit, and a node boots super_read_only",
+    Rung.LEASE_EXPIRED: "its lease has expired: no monitor acknowledges it, too few voters vouch for it,"
+    " and its agent fences it then",
     Rung.OPERATOR_WORD: "an operator vouched that it can take no write",
 }
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .observation import Observation, ProcessState, Reach
+from .observation import LeaseState, Observation, ProcessState, Reach
 
 MISSED_BEATS_MAX = 3.0  # three reports in a row missing: 30 s of silence at a beat of 10 s
 
@@ -19,6 +19,7 @@ class Health(StrEnum):
     MYSQLD_EXITED = "mysqld_exited"
     MYSQLD_HUNG = "mysqld_hung"
     MYSQLD_DUBIOUS = "mysqld_dubious"
+    SELF_FENCED = "self_fenced"
     HOST_SILENT = "host_silent"
     UNKNOWN = "unknown"
 
@@ -33,6 +34,10 @@ class NodeRecord:
     @property
     def process(self) -> ProcessState:
         return self.last.process if self.last else ProcessState.UNKNOWN
+
+    @property
+    def lease(self) -> LeaseState:
+        return self.last.lease if self.last else LeaseState.NONE
 
     @property
     def reach(self) -> Reach:
@@ -73,6 +78,12 @@ HEALTH_RULES: tuple[HealthRule, ...] = (
         "mysqld does not answer its own agent, which saw no exit",
         suspicious=True,
         matches=lambda node: node.reach.denies_life,
+    ),
+    HealthRule(
+        Health.SELF_FENCED,
+        "its lease was lost, and its agent has made it read-only",
+        suspicious=True,
+        matches=lambda node: node.lease is LeaseState.FENCED,
     ),
     HealthRule(
         Health.MYSQLD_DUBIOUS,

@@ -37,6 +37,15 @@ class Reach(StrEnum):
         return self in (Reach.REFUSED, Reach.TIMED_OUT)
 
 
+class LeaseState(StrEnum):
+    """A primary's permission to write, by the word of its agent; see lease.py."""
+
+    NONE = "none"  # not a writable primary, or it does not know yet: nothing is guarded
+    HELD = "held"
+    FENCED = "fenced"  # it was lost, and the agent has made mysqld read-only, or killed it
+    OFF = "off"  # the agent of a primary is silent: nobody guards it
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Channel:
     """One replication channel of a replica. ``lag_seconds`` is None when the server cannot tell."""
@@ -77,7 +86,8 @@ class Observation:
     """One agent's report on its own node.
 
     ``incarnation`` names the agent's start, ``sequence`` counts its reports since then. ``server`` is the last state
-    that could be read; ``reach`` says whether that was just now (REACHED) or why not.
+    that could be read; ``reach`` says whether that was just now (REACHED) or why not. Of a primary: the version of the
+    voters its lease goes by (0: it knows none), and those whose vouch is good now.
     """
 
     cluster: str
@@ -88,6 +98,9 @@ class Observation:
     reach: Reach
     detail: str = ""
     server: ServerState | None = None
+    lease: LeaseState = LeaseState.NONE
+    voters_version: int = 0
+    vouching: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -34,6 +34,7 @@ def snapshot_of(screening: Screening) -> Snapshot:
         orchestrator=screening.orchestrator,
         read_only=screening.read_only,
         replicas=screening.replicas,
+        voters=screening.voters,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .health import Health
+from .lease import words_needed
 from .observation import ProcessState, Reach, Sighting
 
 
@@ -19,7 +20,8 @@ class Snapshot:
     by the last report that the monitor has (UNKNOWN: it has none). ``agent``: the word of the primary's own agent,
     asked now (UNKNOWN: it did not answer). ``host``: its host is up, or is known to be down (None: cannot tell).
     ``orchestrator``: our own connect. ``replicas``: one sighting for each replica, UNKNOWN where its agent
-    did not answer. ``read_only``: what the orchestrator read when it got in (None: it did not).
+    did not answer. ``read_only``: what the orchestrator read when it got in (None: it did not). ``voters``: who votes
+    on its lease (None: all replicas); a replica that died before has left them, and its silence says nothing.
     """
 
     cluster: str
@@ -31,6 +33,7 @@ class Snapshot:
     orchestrator: Reach
     read_only: bool | None
     replicas: tuple[Sighting, ...]
+    voters: tuple[str, ...] | None = None
 
     @property
     def replicas_reaching_primary(self) -> tuple[str, ...]:
@@ -48,6 +51,17 @@ class Snapshot:
     def exit_was_reported(self) -> bool:
         """A monitor was told of an exit, before the silence if there is one, whatever runs there now."""
         return self.suspected is Health.MYSQLD_EXITED or self.reported is ProcessState.EXITED
+
+    @property
+    def voters_denying_primary(self) -> tuple[str, ...]:
+        denying = self.replicas_denying_primary
+        return denying if self.voters is None else tuple(name for name in denying if name in self.voters)
+
+    @property
+    def enough_deny(self) -> bool:
+        """As many as it takes to call its lease expired, too: then one dead replica's silence is not in the way."""
+        voters = len(self.replicas) if self.voters is None else len(self.voters)
+        return voters > 0 and len(self.voters_denying_primary) >= words_needed(voters)
 
     @property
     def exit_was_seen(self) -> bool:

@@ -25,6 +25,7 @@ class Verdict(StrEnum):
     HUNG_PRIMARY = "hung_primary"
     LOST_PRIMARY = "lost_primary"
     RESTARTED_PRIMARY = "restarted_primary"
+    FENCED_PRIMARY = "fenced_primary"
     UNCERTAIN = "uncertain"
 
     @property
@@ -75,6 +76,13 @@ RULES: tuple[Rule, ...] = (
         lambda seen: seen.orchestrator is Reach.REACHED and seen.exit_was_reported and seen.read_only is True,
     ),
     Rule(
+        Verdict.FENCED_PRIMARY,
+        "it has fenced itself when its lease was lost and is reachable again; the cluster has no writable primary",
+        lambda seen: (
+            seen.orchestrator is Reach.REACHED and seen.suspected is Health.SELF_FENCED and seen.read_only is True
+        ),
+    ),
+    Rule(
         Verdict.FALSE_ALARM,
         "the orchestrator reaches the primary",
         lambda seen: seen.orchestrator is Reach.REACHED,
@@ -110,8 +118,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         Verdict.UNCERTAIN,
-        "at least one replica could not be asked whether it reaches the primary",
-        lambda seen: bool(seen.replicas_silent) or not seen.replicas,
+        "too few of the replicas that vote on the primary's lease say that they cannot reach it",
+        lambda seen: not seen.enough_deny,
     ),
     Rule(
         Verdict.HUNG_PRIMARY,

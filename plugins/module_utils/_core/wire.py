@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .cluster import Node
 from .observation import ProcessState
 
 OBSERVATION_PATH = "/v1/observation"  # GET agent → Observation, probed now
 SIGHTING_PATH = "/v1/sighting"  # POST agent: SightingRequest → Sighting
 STOP_PATH = "/v1/stop"  # POST agent: StopRequest → StopAnswer
 SALVAGE_PATH = "/v1/salvage"  # POST agent: SalvageRequest → SalvageAnswer
+VOUCH_PATH = "/v1/vouch"  # POST agent, by a primary's agent: VouchRequest → Vouch
+EXPIRY_PATH = "/v1/expiry"  # POST agent: ExpiryRequest → VoterWord
 REPORT_PATH = "/v1/report"  # POST monitor: Observation → Acknowledgement
 RELAY_PATH = "/v1/relay"  # POST monitor, by another monitor: Observation → Acknowledgement
 
@@ -64,11 +67,33 @@ class SalvageAnswer:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Acknowledgement:
-    """``watcher``: the monitor that judges the node and has the report; ``watcher_url``: where to send the next."""
+class VouchRequest:
+    """ "Do you still reach my mysqld?", asked of each voter by the agent of the primary, ``node``."""
 
-    watcher: str
-    watcher_url: str
+    cluster: str
+    node: str
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Vouch:
+    """Good for 2.5 beats from the moment it was asked for."""
+
+    voter: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExpiryRequest:
+    """ "Is the lease of the primary ``node`` over, as far as you know? If so, vouch for it no more until ``job`` has
+    ended", asked under ``epoch``."""
+
+    cluster: str
+    node: str
+    address: str
+    port: int
+    job: str
+    epoch: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,6 +108,29 @@ class VoterWord:
     incarnation: int
     against: bool
     because: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LeaseTerms:
+    """Who is primary under which epoch, and who votes on its lease (``version`` grows with every change of them).
+
+    ``settled``: no job is open, so what a job forbade under this epoch or an older one is allowed again.
+    """
+
+    epoch: int
+    primary: Node
+    settled: bool
+    version: int = 0
+    voters: tuple[Node, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Acknowledgement:
+    """``watcher``: the monitor that judges the node and has the report; ``watcher_url``: where to send the next."""
+
+    watcher: str
+    watcher_url: str
+    terms: LeaseTerms | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Union
 
 from .health import Health
 from .lifecycle import JobState
-from .observation import Observation, ProcessState, Reach, Sighting
+from .observation import LeaseState, Observation, ProcessState, Reach, Sighting
 from .permission import Situation
 from .standing import Standing
 from .verdict import Verdict
@@ -106,7 +106,7 @@ def trouble_path(cluster: str) -> str:
 
 
 def health_path(cluster: str, node: str) -> str:
-    """NodeHealth."""
+    """NodeHealth: also the claim of the monitor that watches the node."""
     return f"{HEALTH}/{cluster}/{node}"
 
 
@@ -116,33 +116,6 @@ class ClusterState:
 
     epoch: int
     primary: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LockHolder:
-    owner: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MonitorPresence:
-    url: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OrchestratorPresence:
-    name: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NodeHealth:
-    """A node's health as its monitor judged it, written when it changes."""
-
-    node: str
-    health: Health
-    because: str
-    monitor: str
-    changed_at: float
-    observation: Observation | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -162,8 +135,42 @@ class Voters:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LockHolder:
+    owner: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MonitorPresence:
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrchestratorPresence:
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodeHealth:
+    """A node's health as its monitor judged it, written when it changes or another takes the node over.
+
+    ``lease``: whether a primary is protected (``held``), by its agent's word.
+    """
+
+    node: str
+    health: Health
+    because: str
+    monitor: str
+    changed_at: float
+    lease: LeaseState = LeaseState.NONE
+    observation: Observation | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Suspicion:
-    """``epoch``: the one under which ``primary`` was primary; a suspicion of an older epoch is void."""
+    """``epoch``: the one under which ``primary`` was primary; a suspicion of an older epoch is void.
+
+    As long as it is open no monitor acknowledges the primary's reports. ``beat_seconds``: the beat it was watched by.
+    """
 
     cluster: str
     primary: str
@@ -172,6 +179,7 @@ class Suspicion:
     because: str
     monitor: str
     raised_at: float
+    beat_seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -195,6 +203,7 @@ class Screening:
     orchestrator: Reach
     read_only: bool | None
     replicas: tuple[Sighting, ...]
+    voters: tuple[str, ...] | None
     standings: tuple[Standing, ...]
     situation: Situation
     suspected_at: float | None
@@ -236,7 +245,8 @@ class StepRecord:
 class Job:
     """One failover, from the plan (written before the act) to its end.
 
-    ``trouble``: why the last run did not get further; empty while all goes well.
+    ``trouble``: why the last run did not get further; empty while all goes well. ``suspicion``: what it answers; from
+    that moment until the job has ended no monitor acknowledges the old primary's reports. None: a person opened it.
     """
 
     id: str
@@ -251,6 +261,7 @@ class Job:
     ended_at: float | None = None
     candidate: str | None = None
     trouble: str = ""
+    suspicion: Suspicion | None = None
     steps: tuple[StepRecord, ...] = field(default_factory=tuple)
 
     @property

@@ -18,7 +18,7 @@ from .._core.observation import Observation, ProcessState, Reach
 from .._core.snapshot import Snapshot
 from .._core.standing import Standing, standing_of
 from .._core.wire import OBSERVATION_PATH
-from .._core.znodes import NodeHealth, Suspicion, health_path
+from .._core.znodes import NodeHealth, Suspicion, Voters, health_path, voters_path
 from .screening import PROVEN_GRACE_SECONDS, Means, screen
 
 HOST_STATES: dict[int | None, bool | None] = {0: True, 1: False}  # exit codes of the command that knows about hosts
@@ -96,6 +96,12 @@ def _standing(node: str, seen: Observation | None, primary_executed: str | None)
         return Standing(node=node, live=seen is not None)
 
 
+def voters_of(store: Store, cluster: str, primary: str) -> tuple[str, ...] | None:
+    """Who votes on ``primary``'s lease, by the record; None when there is none."""
+    found = store.read(voters_path(cluster), Voters)
+    return found.value.names if found is not None and found.value.primary == primary else None
+
+
 async def inquire(
     store: Store, spec: ClusterSpec, suspicion: Suspicion, means: Means, host_command: Sequence[str] = ()
 ) -> Inquiry:
@@ -113,8 +119,9 @@ async def inquire(
             task.cancel()
         await asyncio.gather(host, *words.values(), return_exceptions=True)
     last = await asyncio.to_thread(_last_report, store, spec.cluster, suspicion)
+    voters = await asyncio.to_thread(voters_of, store, spec.cluster, primary.name)
     executed = last.server.gtid_executed if last and last.server else None
     return Inquiry(
-        replace(snapshot, reported=last.process if last else ProcessState.UNKNOWN),
+        replace(snapshot, reported=last.process if last else ProcessState.UNKNOWN, voters=voters),
         tuple(_standing(name, seen, executed) for name, seen in heard.items()),
     )

@@ -90,6 +90,7 @@ def _planned(record: Record, owner: str, because: str, now_at: float) -> Job:
         old_primary=state.primary,
         plan=tuple(step.name for step in FAILOVER),
         opened_at=now_at,
+        suspicion=record.suspicion.value if record.suspicion else None,
     )
 
 

@@ -53,6 +53,7 @@ def screening_of(
         orchestrator=snapshot.orchestrator,
         read_only=snapshot.read_only,
         replicas=snapshot.replicas,
+        voters=snapshot.voters,
         standings=inquiry.standings,
         situation=situation,
         suspected_at=suspicion.raised_at if suspicion.monitor else None,

@@ -10,16 +10,22 @@ import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 
-from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store, Versioned
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster import ClusterSpec
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import AltairError, Unavailable
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import (
     CLUSTERS,
     ClusterState,
+    Job,
     MonitoringPause,
+    Suspicion,
+    Voters,
     cluster_path,
+    job_path,
     pause_path,
     state_path,
+    suspicion_path,
+    voters_path,
 )
 
 log = logging.getLogger(__name__)
@@ -32,14 +38,40 @@ class Member:
     spec: ClusterSpec
     state: ClusterState
     paused: frozenset[str]
+    suspected: bool
+    job: Job | None
+    voters: Versioned[Voters] | None
+
+    @property
+    def settled(self) -> bool:
+        """No job is open."""
+        return self.job is None or self.job.state.ended
+
+    @property
+    def doubted(self) -> bool:
+        """The primary gets no acknowledgement: it is suspected, or a job that came of that has not ended."""
+        return self.suspected or (self.job is not None and not self.settled and self.job.suspicion is not None)
 
 
 def read_member(store: Store, cluster: str) -> Member:
-    """Blocking; raises NotFound for an unknown cluster and InvalidInput for garbage."""
+    """Blocking; raises NotFound for an unknown cluster and InvalidInput for garbage.
+
+    The order matters: a job is opened in one transaction with the new epoch and the suspicion's end. Read after both,
+    it is seen where it was they that told of it.
+    """
     spec = store.require(cluster_path(cluster), ClusterSpec).value
     state = store.require(state_path(cluster), ClusterState).value
     pause = store.read(pause_path(cluster), MonitoringPause)
-    return Member(spec, state, frozenset(pause.value.nodes if pause else ()))
+    suspected = store.read(suspicion_path(cluster), Suspicion) is not None
+    job = store.read(job_path(cluster), Job)
+    return Member(
+        spec,
+        state,
+        frozenset(pause.value.nodes if pause else ()),
+        suspected,
+        job.value if job else None,
+        store.read(voters_path(cluster), Voters),
+    )
 
 
 class Fleet:
@@ -50,7 +82,9 @@ class Fleet:
         self._on_change = on_change
         self._loop = asyncio.get_running_loop()
         self._watched: set[str] = set()
-        self._refreshes: set[asyncio.Task[None]] = set()
+        self._begun = 0
+        self._shown: dict[str, int] = {}
+        self._refreshes: set[asyncio.Task[object]] = set()
         self.members: dict[str, Member] = {}
         self.quarantined: dict[str, str] = {}
 
@@ -72,24 +106,32 @@ class Fleet:
         def changed() -> None:
             self._loop.call_soon_threadsafe(lambda: self._spawn(self.refresh(name)))
 
-        for path in (cluster_path(name), state_path(name), pause_path(name)):
+        paths = (cluster_path, state_path, pause_path, suspicion_path, job_path, voters_path)
+        for path in (each(name) for each in paths):
             await asyncio.to_thread(self._store.watch, path, changed)
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+    def _spawn(self, work: Coroutine[None, None, object]) -> None:
         task = asyncio.ensure_future(work)
         self._refreshes.add(task)
         task.add_done_callback(self._refreshes.discard)
 
-    async def refresh(self, name: str) -> None:
+    async def refresh(self, name: str) -> bool:
+        """Read the cluster now; False when that failed. Of two at once, the one begun first has not the last word."""
+        self._begun += 1
+        begun = self._begun
         try:
-            self.members[name] = await asyncio.to_thread(read_member, self._store, name)
+            member = await asyncio.to_thread(read_member, self._store, name)
         except Unavailable as error:
             log.warning("cluster %s keeps its last known description: %s", name, error)
-            return
+            return False
         except AltairError as error:
             self.members.pop(name, None)
             self.quarantined[name] = str(error)
             log.error("cluster %s is set aside: %s", name, error)
-            return
+            return False
+        if begun > self._shown.get(name, 0):
+            self._shown[name] = begun
+            self.members[name] = member
         self.quarantined.pop(name, None)
         self._on_change(name)
+        return True

@@ -171,7 +171,10 @@ class AgentSettings(DaemonSettings):
     """Base URLs of the monitors, such as https://192.0.2.31:8440; any of them takes a report."""
     mysqld: Mysqld
     profile: Profile = Profile.ALTAIR
-    """How often to beat: every 10 s or every second. The monitors must have the same."""
+    """How often to beat: every 10 s or every second. All agents and monitors must have the same."""
+    state_file: str | None = None
+    """File in which the agent keeps who is primary and who votes on its lease; without it a restarted agent guards
+    nothing until a monitor has answered."""
 
     def prove(self) -> None:
         tls_context(self.tls.files, server=True)

@@ -73,7 +73,7 @@ def changes(plain: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str 
 
 OTHERS: dict[str, object] = {
     "node": "db9", "verdict": "false_alarm", "suspected": "healthy", "reported": "exited", "agent": "running",
-    "orchestrator": "refused", "reach": "unknown", "host": False, "read_only": True,
+    "voters": ("db9",), "orchestrator": "refused", "reach": "unknown", "host": False, "read_only": True,
     "lag_seconds_max": 3.0, "transactions_missing_max": 3, "lag_seconds": 3.0, "transactions_missing": 4,
 }  # fmt: skip
 
@@ -145,7 +145,7 @@ def test_the_history_is_bounded_and_keeps_the_newest() -> None:
 @pytest.mark.parametrize("seen", snapshots()[::997], ids=lambda seen: f"{seen.suspected}-{seen.orchestrator}")
 def test_every_answer_is_told_in_a_sentence(seen: Snapshot) -> None:
     told = answers(screening(seen))
-    assert len(told) == 5 + len(seen.replicas) + 1
+    assert len(told) == 6 + len(seen.replicas) + 1
     assert seen.suspected.value in told[0]
     assert all(any(each.observer in sentence for sentence in told) for each in seen.replicas)
     assert told[-1] == "db2 lives, 0.5 s behind, and lacks 3 of the primary's last known transactions"

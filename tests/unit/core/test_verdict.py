@@ -41,6 +41,7 @@ def all_fail(seen: Snapshot) -> bool:
 
 
 HUNG = "mysqld runs, by its agent's word, and answers nobody: not its agent, not the orchestrator, no replica"
+FENCED = "it has fenced itself when its lease was lost and is reachable again; the cluster has no writable primary"
 UNPROVEN = "nobody reaches the primary, but its reports have not been missing for three beats and no exit was seen"
 # Each sentence of the table, and by another road what has to be so wherever it is said.
 TRUE_WHEN: dict[str, Callable[[Snapshot], bool]] = {
@@ -66,7 +67,7 @@ TRUE_WHEN: dict[str, Callable[[Snapshot], bool]] = {
     "the orchestrator's own connection attempt gave no answer to judge by": lambda seen: (
         seen.orchestrator is Reach.UNKNOWN
     ),
-    "at least one replica could not be asked whether it reaches the primary": lambda seen: (
+    "too few of the replicas that vote on the primary's lease say that they cannot reach it": lambda seen: (
         Reach.UNKNOWN in reaches(seen) or not seen.replicas
     ),
     HUNG: lambda seen: (
@@ -83,6 +84,9 @@ TRUE_WHEN: dict[str, Callable[[Snapshot], bool]] = {
         and seen.orchestrator in SILENCE_OR_REFUSAL
         and bool(seen.replicas)
         and reaches(seen) <= SILENCE_OR_REFUSAL
+    ),
+    FENCED: lambda seen: (
+        seen.suspected is Health.SELF_FENCED and seen.orchestrator is Reach.REACHED and seen.read_only is True
     ),
     UNPROVEN: lambda seen: (
         seen.suspected is not Health.HOST_SILENT
@@ -152,7 +156,7 @@ def test_a_primary_somebody_connects_to_is_never_failed_over_unless_it_came_back
     for seen in snapshots():
         if seen.orchestrator in LIFE or reaches(seen) & LIFE:
             rule = judge(seen)
-            assert not rule.actionable or rule.verdict is Verdict.RESTARTED_PRIMARY
+            assert not rule.actionable or rule.verdict in (Verdict.RESTARTED_PRIMARY, Verdict.FENCED_PRIMARY)
 
 
 def test_a_failover_always_rests_on_the_orchestrators_own_look() -> None:

@@ -12,6 +12,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.health impor
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.lifecycle import JobState
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.maintenance import Maintenance
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import (
+    LeaseState,
     Observation,
     ProcessState,
     Reach,
@@ -71,10 +72,15 @@ def snapshots() -> tuple[Snapshot, ...]:
 
 
 def record(
-    process: ProcessState = ProcessState.RUNNING, reach: Reach = Reach.REACHED, silence_beats: float = 0.0
+    process: ProcessState = ProcessState.RUNNING,
+    reach: Reach = Reach.REACHED,
+    silence_beats: float = 0.0,
+    lease: LeaseState = LeaseState.NONE,
 ) -> NodeRecord:
     """What a monitor knows of a node that has reported."""
-    last = Observation(cluster="orders", node="db1", incarnation=1, sequence=1, process=process, reach=reach)
+    last = Observation(
+        cluster="orders", node="db1", incarnation=1, sequence=1, process=process, reach=reach, lease=lease
+    )
     return NodeRecord(last=last, silence_beats=silence_beats)
 
 
@@ -84,7 +90,7 @@ SILENCES = (0.0, 1.0, 2.5, 2.999, 3.0, 3.001, 1000.0)
 @cache
 def node_records() -> tuple[NodeRecord, ...]:
     """Every process state, reach and silence, and the node of which nothing was ever heard."""
-    heard = [record(*world) for world in product(ProcessState, Reach, SILENCES)]
+    heard = [record(*world) for world in product(ProcessState, Reach, SILENCES, LeaseState)]
     return tuple(heard + [NodeRecord(last=None, silence_beats=silence) for silence in SILENCES])
 
 

@@ -37,10 +37,10 @@ def health(register: Register, now: float, key: Key = DB1) -> Health:
     return register.judge(key, now).health
 
 
-def test_a_node_taken_over_is_unknown_and_silent_only_three_beats_later(register: Register) -> None:
+def test_a_node_taken_over_is_unknown_and_silent_only_three_and_a_half_beats_later(register: Register) -> None:
     assert health(register, 100.0) is Health.UNKNOWN
-    assert health(register, 100.0 + 3 * BEAT - 0.001) is Health.UNKNOWN
-    assert health(register, 100.0 + 3 * BEAT) is Health.HOST_SILENT
+    assert health(register, 100.0 + 3.5 * BEAT - 0.001) is Health.UNKNOWN
+    assert health(register, 100.0 + 3.5 * BEAT) is Health.HOST_SILENT
 
 
 def test_a_report_ends_the_silence_and_three_missing_ones_begin_it(register: Register) -> None:
@@ -96,5 +96,5 @@ def test_the_share_changes_without_forgetting_what_stays(register: Register) -> 
 def test_after_our_own_absence_nobodys_silence_counts_and_what_was_known_stays(register: Register) -> None:
     register.hear(report(1), 100.0)
     register.restart_silence(1000.0)
-    assert health(register, 1000.0 + 3 * BEAT - 0.001) is Health.HEALTHY
-    assert health(register, 1000.0 + 3 * BEAT) is Health.HOST_SILENT
+    assert health(register, 1000.0 + 3.5 * BEAT - 0.001) is Health.HEALTHY
+    assert health(register, 1000.0 + 3.5 * BEAT) is Health.HOST_SILENT

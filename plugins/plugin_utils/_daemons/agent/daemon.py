@@ -14,6 +14,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent im
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql import (
     Login,
     Probe,
+    connect,
     probe,
     read_option_file,
 )
@@ -26,27 +27,38 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation 
     Sighting,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.wire import (
+    EXPIRY_PATH,
     OBSERVATION_PATH,
     SALVAGE_PATH,
     SIGHTING_PATH,
     STOP_PATH,
+    VOUCH_PATH,
+    ExpiryRequest,
+    LeaseTerms,
     SalvageAnswer,
     SalvageRequest,
     SightingRequest,
     StopAnswer,
     StopRequest,
+    VoterWord,
+    Vouch,
+    VouchRequest,
 )
 
+from .. import clock
 from ..https import Peer, Route, serving
 from ..loop import ready
 from ..settings import AgentSettings
+from .guard import Guard
 from .process import MysqldProcess
 from .reporter import Reporter
 from .salvage import find_index, salvage
+from .voting import Voting
 
 log = logging.getLogger(__name__)
 
 FIND_SECONDS = 0.2  # how often to look for a mysqld that is not there
+LOOK_BEATS = 0.25  # how long a report waits for the look at mysqld; the beat must not depend on it
 RETRY_SECONDS = 1.0  # how soon to beat again when no monitor has acknowledged
 STOP_SECONDS = 10.0  # how long a killed mysqld may take to give its memory back
 ORDER_ROLES = frozenset({"orchestrator", "operator"})
@@ -67,34 +79,100 @@ class Agent:
         self._sequence = 0
         self._epoch = 0
         self._last = Probe(Reach.UNKNOWN, "not probed yet")
+        self._reach = Reach.UNKNOWN
+        self._probed_at = 0.0
+        self._fences = 0
         self.news = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        beat_seconds = settings.profile.beat_seconds
+        self._voting = Voting(settings.node, incarnation, beat_seconds, self._look)
+        self.guard = Guard(
+            (settings.cluster, settings.node),
+            beat_seconds,
+            settings.state_file,
+            writable=self._writable,
+            make_read_only=self._make_read_only,
+            kill=self._process.kill,
+        )
 
     @property
     def routes(self) -> tuple[Route, ...]:
         return (
             Route("GET", OBSERVATION_PATH, None, self._serve_observation),
             Route("POST", SIGHTING_PATH, SightingRequest, self._serve_sighting, ASKING_ROLES),
+            Route("POST", VOUCH_PATH, VouchRequest, self._serve_vouch, frozenset({"agent"})),
+            Route("POST", EXPIRY_PATH, ExpiryRequest, self._serve_expiry, ORDER_ROLES),
             Route("POST", STOP_PATH, StopRequest, self._serve_stop, ORDER_ROLES),
             Route("POST", SALVAGE_PATH, SalvageRequest, self._serve_salvage, ORDER_ROLES),
         )
 
-    async def _probe(self) -> Probe:
-        """Look at our own mysqld. A look that hangs is left hanging, and answered for with TIMED_OUT."""
+    async def _probe(self, seconds: float) -> Probe:
+        """Look at our own mysqld. A look that hangs is left hanging, and answered for with TIMED_OUT.
+
+        ``seconds``: how long to wait for the look. Until it has hung too long, the answer is that of the look before.
+        """
         mysqld = self._settings.mysqld
         if self._process.state is ProcessState.EXITED:
             return Probe(Reach.REFUSED, "mysqld does not run")
         if self._under_way is None or self._under_way.done():
-            self._under_way = self._own_probes.submit(probe, mysqld.host, mysqld.port, self._login, mysqld.unix_socket)
+            self._under_way = self._own_probes.submit(self._own_probe, self._fences)
+            self._probed_at = time.monotonic()
         try:
             waiter = asyncio.shield(asyncio.wrap_future(self._under_way))
-            return await asyncio.wait_for(waiter, mysqld.probe_seconds)
+            seen = await asyncio.wait_for(waiter, min(seconds, mysqld.probe_seconds))
         except TimeoutError:
-            return Probe(Reach.TIMED_OUT, f"mysqld did not answer within {mysqld.probe_seconds:g} s")
+            if time.monotonic() - self._probed_at < mysqld.probe_seconds:
+                return Probe(self._reach, "by the look before; another is under way")
+            seen = Probe(Reach.TIMED_OUT, f"mysqld did not answer within {mysqld.probe_seconds:g} s")
+        self._reach = seen.reach
+        return seen
+
+    def _own_probe(self, fences: int) -> Probe:
+        """Blocking; what was seen before the guard has fenced mysqld does not count any more."""
+        mysqld = self._settings.mysqld
+        seen = probe(mysqld.host, mysqld.port, self._login, mysqld.unix_socket)
+        self._reach = seen.reach  # a look that ends between two beats answers for the next one
+        if seen.server is not None and fences == self._fences:
+            self._last = seen
+        return seen
+
+    def _writable(self) -> bool:
+        """Whether our mysqld takes writes, by the last look that got in; before the first one it might."""
+        if self._process.state is ProcessState.EXITED:
+            return False
+        return self._last.server is None or not self._last.server.super_read_only
+
+    def _make_read_only(self) -> None:
+        """Blocking. Read-only first, then the sessions: a session killed first could come back and write."""
+        mysqld = self._settings.mysqld
+        with connect(mysqld.host, mysqld.port, self._login, mysqld.unix_socket) as server:
+            server.set_super_read_only(True)
+            server.kill_client_sessions()
+            state = server.state()
+        if not state.super_read_only:
+            raise Unavailable("mysqld says that it is not super_read_only")
+        self._fences += 1
+        self._last = Probe(Reach.REACHED, "", state)
+        self._loop.call_soon_threadsafe(self.news.set)
+
+    async def _look(self, address: str, port: int) -> Probe:
+        """At another's mysqld."""
+        loop = asyncio.get_running_loop()
+        work = loop.run_in_executor(self._other_probes, probe, address, port, self._login)
+        seconds = self._settings.mysqld.probe_seconds
+        try:
+            return await asyncio.wait_for(work, seconds)
+        except TimeoutError:
+            return Probe(Reach.TIMED_OUT, f"no answer within {seconds:g} s")
+
+    def acknowledged(self, terms: LeaseTerms | None, asked_at: float) -> None:
+        """A monitor has our report of ``asked_at``, of the monotonic clock."""
+        if terms is not None:
+            self._voting.adopt(terms)
+        self.guard.acknowledged(terms, asked_at)
 
     def _observation(self, seen: Probe) -> Observation:
         self._sequence += 1
-        if seen.server is not None:
-            self._last = seen
         return Observation(
             cluster=self._settings.cluster,
             node=self._settings.node,
@@ -104,10 +182,13 @@ class Agent:
             reach=seen.reach,
             detail=seen.detail,
             server=self._last.server,
+            lease=self.guard.state,
+            voters_version=self.guard.version,
+            vouching=self.guard.vouching,
         )
 
-    async def observe(self) -> Observation:
-        return self._observation(await self._probe())
+    async def observe(self, seconds: float = float("inf")) -> Observation:
+        return self._observation(await self._probe(seconds))
 
     def observe_exit(self) -> Observation:
         return self._observation(Probe(Reach.REFUSED, "mysqld has exited"))
@@ -129,7 +210,7 @@ class Agent:
         beat_seconds = self._settings.profile.beat_seconds
         while True:
             self.news.clear()
-            acknowledged = await reporter.send(await self.observe())
+            acknowledged = await reporter.send(await self.observe(beat_seconds * LOOK_BEATS))
             try:
                 await asyncio.wait_for(self.news.wait(), beat_seconds if acknowledged else RETRY_SECONDS)
             except TimeoutError:
@@ -139,18 +220,23 @@ class Agent:
         return await self.observe()
 
     async def _serve_sighting(self, _peer: Peer, asked: SightingRequest) -> Sighting:
-        loop = asyncio.get_running_loop()
-        work = loop.run_in_executor(self._other_probes, probe, asked.address, asked.port, self._login)
-        seconds = self._settings.mysqld.probe_seconds
-        try:
-            seen = await asyncio.wait_for(work, seconds)
-        except TimeoutError:
-            seen = Probe(Reach.TIMED_OUT, f"no answer within {seconds:g} s")
+        began_at = clock.now()
+        seen = await self._look(asked.address, asked.port)
+        self._voting.note(asked.target, seen, began_at)
         return Sighting(observer=self._settings.node, target=asked.target, reach=seen.reach, detail=seen.detail)
 
-    def _check_order(self, order: StopRequest | SalvageRequest) -> None:
-        """An order must be for this node, and of no job older than the newest that was seen here."""
-        mine = (self._settings.cluster, self._settings.node)
+    async def _serve_vouch(self, peer: Peer, asked: VouchRequest) -> Vouch:
+        if asked.cluster != self._settings.cluster:
+            raise Refused(f"this node is of cluster {self._settings.cluster}, not {asked.cluster}")
+        return await self._voting.serve_vouch(peer, asked)
+
+    async def _serve_expiry(self, _peer: Peer, asked: ExpiryRequest) -> VoterWord:
+        self._check_order(asked, asked.node)
+        return await self._voting.expiry(asked)
+
+    def _check_order(self, order: StopRequest | SalvageRequest | ExpiryRequest, about: str | None = None) -> None:
+        """An order must be for this node (or ``about`` another), and of no job older than the newest seen here."""
+        mine = (self._settings.cluster, about or self._settings.node)
         if (order.cluster, order.node) != mine:
             raise Refused(f"this is {'/'.join(mine)}, the order of job {order.job} is for {order.cluster}/{order.node}")
         if order.epoch < self._epoch:
@@ -184,8 +270,14 @@ async def run(settings: AgentSettings, stop: asyncio.Event) -> None:
     )
     agent = Agent(settings, login, time.time_ns())
     async with Caller(settings.tls.files) as caller, serving(settings.listen, settings.tls.files, agent.routes):
-        reporter = Reporter(caller, settings.monitors, settings.profile.beat_seconds / 4)
-        tasks = [asyncio.create_task(agent.follow_process(reporter)), asyncio.create_task(agent.beat(reporter))]
+        reporter = Reporter(caller, settings.monitors, settings.profile.beat_seconds / 4, agent.acknowledged)
+        works = (
+            agent.follow_process(reporter),
+            agent.beat(reporter),
+            agent.guard.ask_voters(caller),
+            agent.guard.guard(),
+        )
+        tasks = [asyncio.create_task(work) for work in works]
         ready(f"watching {settings.cluster}/{settings.node}")
         ended = asyncio.create_task(stop.wait())
         done, _pending = await asyncio.wait([ended, *tasks], return_when=asyncio.FIRST_COMPLETED)

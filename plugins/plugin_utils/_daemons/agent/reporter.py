@@ -7,20 +7,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import Caller
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import Unavailable
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import Observation
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.wire import REPORT_PATH, Acknowledgement
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.wire import REPORT_PATH, Acknowledgement, LeaseTerms
+
+from .. import clock
 
 log = logging.getLogger(__name__)
 
+Acknowledged = Callable[[LeaseTerms | None, float], None]
+
 
 class Reporter:
-    """``monitors``: base URLs. The order is this agent's own and follows what the acknowledgements say."""
+    """``monitors``: base URLs. The order is this agent's own and follows what the acknowledgements say.
 
-    def __init__(self, caller: Caller, monitors: tuple[str, ...], seconds: float) -> None:
+    ``on_acknowledged`` is given what the watcher said with it, and when we had asked, by the monotonic clock.
+    """
+
+    def __init__(
+        self, caller: Caller, monitors: tuple[str, ...], seconds: float, on_acknowledged: Acknowledged
+    ) -> None:
         self._caller = caller
+        self._on_acknowledged = on_acknowledged
         self._monitors = list(monitors)
         self._seconds = seconds
         self._late: set[asyncio.Future[bool]] = set()
@@ -47,12 +58,14 @@ class Reporter:
         return False
 
     async def _try(self, url: str, observation: Observation) -> bool:
+        asked_at = clock.now()
         try:
             answer = await self._caller.post(url + REPORT_PATH, observation, Acknowledgement, self._seconds)
         except Unavailable as error:
             log.debug("%s", error)
             return False
         self.acknowledged_by = answer.watcher
+        self._on_acknowledged(answer.terms, asked_at)
         self._prefer(answer.watcher_url if answer.watcher_url in self._monitors else url)
         return True
 

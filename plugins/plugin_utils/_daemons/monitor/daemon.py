@@ -15,11 +15,13 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.assignment i
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import (
     AltairError,
     Conflict,
+    NotFound,
     Refused,
     Unavailable,
 )
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.health import HealthRule
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import Observation
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.health import Health, HealthRule
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.lease import PROOF_BEATS, WatchView, ack_refusal
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import LeaseState, Observation
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.wire import (
     RELAY_PATH,
     REPORT_PATH,
@@ -30,16 +32,17 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes impor
     MonitorPresence,
     NodeHealth,
     Suspicion,
-    health_path,
     monitor_path,
-    suspicion_path,
 )
 
+from .. import clock
 from ..fleet import Fleet, Member
 from ..https import Peer, Route, serving
 from ..loop import ready
 from ..settings import MonitorSettings
+from .electorate import terms_of, update
 from .register import Key, Register
+from .warrant import Warrant
 
 log = logging.getLogger(__name__)
 
@@ -57,9 +60,12 @@ class Monitor:
         self._beat_seconds = settings.profile.beat_seconds
         self._url = base_url(settings.listen.host, settings.listen.port)
         self._urls: dict[str, str] = {}
-        self._written: dict[Key, HealthRule] = {}
-        self._session = store.session
+        self._written: dict[Key, tuple[HealthRule, LeaseState]] = {}
         self._fleet = Fleet(store, lambda _cluster: self._share())
+        self._warrant = Warrant(store, settings.name, self._beat_seconds, self._fleet.refresh)
+        self._session = 0
+        self._learned: frozenset[str] = frozenset()
+        self._judging: dict[Key, asyncio.Lock] = {}
         self._register = Register(self._beat_seconds)
         self._present = asyncio.Event()
 
@@ -72,6 +78,7 @@ class Monitor:
 
     async def start(self) -> None:
         """Make ourselves known, and know the others and the clusters."""
+        self._session = self._store.session
         self._store.on_session(self._session_event)
         await asyncio.to_thread(self._store.ensure, MONITORS)
         await self._announce()
@@ -85,8 +92,10 @@ class Monitor:
         if up:
             self._register.restart_silence(time.monotonic())
             self._present.clear()
-            if self._session != self._store.session:  # others have watched and written in our place meanwhile
+            if self._store.session != self._session:
+                # The earlier session was lost: others may have watched and suspected our nodes meanwhile.
                 self._session = self._store.session
+                self._warrant.forget()
                 self._written.clear()
         else:
             log.warning("the ZooKeeper session is interrupted; silence is counted anew once it is back")
@@ -114,7 +123,7 @@ class Monitor:
                 continue
             if presence is not None:
                 found[name] = presence.value.url
-        self._urls = found
+        self._urls, self._learned = found, frozenset(names)
         log.info("live monitors: %s", ", ".join(sorted(found)) or "none")
         self._share()
 
@@ -127,8 +136,12 @@ class Monitor:
         )
         if mine != self._register.keys:
             log.info("watching %s", ", ".join("/".join(key) for key in sorted(mine)) or "nothing")
+        gone = self._register.keys - mine
+        if gone:
+            self._warrant.forget(*gone)
+        for key in gone:
+            self._written.pop(key, None)
         self._register.watch_only(mine, time.monotonic())
-        self._written = {key: rule for key, rule in self._written.items() if key in mine}
 
     async def _serve_report(self, peer: Peer, report: Observation) -> Acknowledgement:
         if peer.name != report.node:
@@ -150,7 +163,25 @@ class Monitor:
             raise Unavailable(f"monitor {self._settings.name} does not watch {'/'.join(key)}")
         if self._register.hear(report, time.monotonic()):
             await self._judge(key)
-        return Acknowledgement(watcher=self._settings.name, watcher_url=self._url)
+        member = self._fleet.members.get(report.cluster)
+        refusal = await self._refusal(key, member)
+        if refusal is not None or member is None:
+            raise Unavailable(f"{self._settings.name} does not acknowledge {'/'.join(key)}: {refusal}")
+        return Acknowledgement(watcher=self._settings.name, watcher_url=self._url, terms=terms_of(member))
+
+    async def _refusal(self, key: Key, member: Member | None) -> str | None:
+        """Why a report of ``key`` is not acknowledged now; None when it is."""
+        if self._warrant.proof_beats(clock.now()) >= PROOF_BEATS:
+            await self._warrant.prove(lambda: self._learned)
+        member = self._fleet.members.get(key[0]) if member else None
+        doubted = member is None or (member.doubted and key[1] == member.state.primary)
+        view = WatchView(
+            watches=key in self._register.keys,
+            claimed=self._warrant.claimed(key),
+            proof_beats=self._warrant.proof_beats(clock.now()),
+            doubted=doubted or self._warrant.raising(key),
+        )
+        return ack_refusal(view)
 
     async def watch_silence(self) -> None:
         """For ever: judge every node of our share, and stay announced."""
@@ -161,10 +192,24 @@ class Monitor:
             try:
                 if not self._present.is_set():
                     await self._announce()
+                await self._warrant.prove(lambda: self._learned)
+                await self._warrant.read_back_all()
                 for key in sorted(self._register.keys):
                     await self._judge(key)
+                    await self._keep_voters(key)
             except Unavailable as error:
                 log.warning("%s", error)
+
+    async def _keep_voters(self, key: Key) -> None:
+        member, report = self._fleet.members.get(key[0]), self._register.last(key)
+        if member is None or report is None or key[1] != member.state.primary or member.doubted:
+            return
+        try:
+            if self._warrant.claimed(key) and await asyncio.to_thread(update, self._store, member, report):
+                await self._fleet.refresh(key[0])
+        except (Conflict, NotFound) as error:
+            log.info("the voters of %s are looked at again: %s", key[0], error)
+            await self._fleet.refresh(key[0])
 
     async def _judge(self, key: Key) -> None:
         if key not in self._register.keys:
@@ -173,10 +218,20 @@ class Monitor:
         member = self._fleet.members.get(key[0])
         if member is None:
             return
-        if rule.suspicious and key[1] == member.state.primary and key[1] not in member.paused:
-            await self._suspect(key, rule, member)
-        if self._written.get(key) is not rule:
-            await self._write_health(key, rule)
+        lease = self._lease(key, rule, member)
+        suspicious = rule.suspicious and key[1] == member.state.primary and key[1] not in member.paused
+        async with self._judging.setdefault(key, asyncio.Lock()):
+            if suspicious and self._warrant.claimed(key):
+                await self._suspect(key, rule, member)
+            if self._written.get(key) != (rule, lease):
+                await self._write_health(key, rule, lease)
+
+    def _lease(self, key: Key, rule: HealthRule, member: Member) -> LeaseState:
+        """What protects the node, by its agent's last word; nothing does where that agent is silent."""
+        if key[1] == member.state.primary and rule.health is Health.HOST_SILENT:
+            return LeaseState.OFF
+        report = self._register.last(key)
+        return report.lease if report else LeaseState.NONE
 
     async def _suspect(self, key: Key, rule: HealthRule, member: Member) -> None:
         suspicion = Suspicion(
@@ -187,31 +242,26 @@ class Monitor:
             because=rule.because,
             monitor=self._settings.name,
             raised_at=time.time(),
+            beat_seconds=self._beat_seconds,
         )
-        try:
-            await asyncio.to_thread(self._store.create, suspicion_path(key[0]), suspicion)
-        except Conflict:
-            return  # one is open already
-        except Unavailable as error:
-            log.warning("the suspicion of %s could not be raised: %s", "/".join(key), error)
+        if member.suspected:
             return
-        log.warning("suspected %s: %s", "/".join(key), rule.because)
+        if await self._warrant.suspect(key, suspicion):
+            log.warning("suspected %s: %s", "/".join(key), rule.because)
 
-    async def _write_health(self, key: Key, rule: HealthRule) -> None:
+    async def _write_health(self, key: Key, rule: HealthRule, lease: LeaseState) -> None:
         health = NodeHealth(
             node=key[1],
             health=rule.health,
             because=rule.because,
             monitor=self._settings.name,
             changed_at=time.time(),
+            lease=lease,
             observation=self._register.last(key),
         )
-        try:
-            await asyncio.to_thread(self._store.put, health_path(*key), health)
-        except AltairError as error:
-            log.warning("the health of %s could not be written: %s", "/".join(key), error)
+        if not await self._warrant.write(key, health):
             return
-        self._written[key] = rule
+        self._written[key] = (rule, lease)
         log.info("%s is %s: %s", "/".join(key), rule.health.value, rule.because)
 
 

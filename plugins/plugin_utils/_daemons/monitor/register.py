@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.health import HealthRule, NodeRecord, judge_node
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.lease import TAKE_OVER_BEATS
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import Observation
 
 Key = tuple[str, str]  # cluster, node
@@ -24,6 +25,8 @@ class Register:
 
     def __init__(self, beat_seconds: float) -> None:
         self._beat_seconds = beat_seconds
+        # Who watched before may have acknowledged until its last proof was too old: silence counts from then.
+        self._take_over_seconds = TAKE_OVER_BEATS * beat_seconds
         self._entries: dict[Key, _Entry] = {}
 
     @property
@@ -35,19 +38,19 @@ class Register:
         for key in self.keys - keys:
             del self._entries[key]
         for key in keys - self.keys:
-            self._entries[key] = _Entry(None, now)
+            self._entries[key] = _Entry(None, now + self._take_over_seconds)
 
     def restart_silence(self, now: float) -> None:
-        """After our own absence nobody's silence means anything yet."""
+        """After our own absence nobody's silence means anything yet, and another may have watched meanwhile."""
         for entry in self._entries.values():
-            entry.heard_at = now
+            entry.heard_at = now + self._take_over_seconds
 
     def hear(self, report: Observation, now: float) -> bool:
         """Take a report; False when it is not ours or a newer one is here already."""
         entry = self._entries.get((report.cluster, report.node))
         if entry is None:
             return False
-        entry.heard_at = now
+        entry.heard_at = max(entry.heard_at, now)
         last = entry.last
         if last is not None and (last.incarnation, last.sequence) >= (report.incarnation, report.sequence):
             return False

@@ -1,0 +1,118 @@
+"""The lease on real MySQL and ZooKeeper: a primary that is cut off fences itself before another is promoted."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from kazoo.exceptions import KazooException
+
+from tests.integration.world import CLUSTER, World, servers
+from tests.lab import addresses
+
+pytestmark = pytest.mark.lab
+
+
+def protected(world: World) -> bool:
+    """Whether the primary's lease is held, by the record, and its agent goes by the voters on record."""
+    voters = world.record.read(f"{CLUSTER}/voters")
+    return (
+        world.record.health(world.primary).get("lease") == "held"
+        and voters.get("primary") == world.primary
+        and sorted(voters["names"]) == sorted(world.replicas)
+        and voters["former"] is None
+    )
+
+
+def wait_protected(world: World) -> None:
+    def asked() -> bool:
+        try:
+            return protected(world)
+        except KazooException:  # our own session may have ended with ZooKeeper's pause
+            return False
+
+    world.wait_for("a lease that is held", asked)
+
+
+def test_an_isolated_primary_fences_itself_before_another_is_promoted_and_nobody_is_asked(world: World) -> None:
+    wait_protected(world)
+    old = world.primary
+    done = world.replaced_after(world.lab.isolate)
+    fence = next(step for step in done.job["steps"] if step["step"] == "fence")
+    assert fence["evidence"]["lease_expired"].startswith(f"{old} is fenced: its lease has expired")
+    assert done.report.violations == []
+    assert done.report.writable == [done.new]
+    assert world.fenced(old)
+    assert "the lease is lost" in world.log(old, "agent")
+
+
+def test_with_zookeeper_stopped_the_vouches_keep_everything_writing(world: World) -> None:
+    wait_protected(world)
+    primary, before = world.primary, world.record.everything()
+    with world.writing() as client:
+        world.host("zk1").stop("zookeeper")
+        # Many times as long as an acknowledgement is good for.
+        until = time.monotonic() + 20.0
+        client.wait_for(lambda ack: ack.acked > until)
+        world.host("zk1").cont()
+        wait_protected(world)
+    assert len(servers(client)) == 1
+    assert world.primary == primary
+    assert world.record.everything() == before
+    assert world.judge().violations == []
+
+
+def test_only_the_agents_death_is_shown_as_protection_off_and_fails_nothing_over(world: World) -> None:
+    wait_protected(world)
+    primary, before = world.primary, world.record.everything()
+    world.host(primary).kill("agent")
+    world.wait_for("protection off", lambda: world.record.health(primary).get("lease") == "off")
+    assert world.record.everything() == before
+    assert not world.fenced(primary)
+    world.host(primary).start("agent")
+    wait_protected(world)
+    assert not world.fenced(primary)
+
+
+def test_a_primary_cut_off_after_its_agent_died_is_not_called_fenced(world: World) -> None:
+    wait_protected(world)
+    old, earlier = world.primary, world.record.job
+    world.host(old).kill("agent")
+    world.wait_for("protection off", lambda: world.record.health(old).get("lease") == "off")
+    world.wait_for("a refuted suspicion", lambda: world.record.screening.get("verdict") == "false_alarm")
+    world.lab.isolate(old)
+    paused = world.wait_for_job(earlier, "paused")
+    assert f"{old} is not proven fenced by lease_expired" in paused["because"]
+    assert paused["candidate"] is None
+    assert all(world.fenced(node) for node in addresses.databases() if node != old)
+
+
+def test_a_dead_replica_leaves_the_voters_and_the_next_loss_is_automatic(world: World) -> None:
+    wait_protected(world)
+    dead, left = world.replicas
+    world.host(dead).power_off()
+
+    def smaller() -> bool:
+        voters = world.record.read(f"{CLUSTER}/voters")
+        return bool(voters["names"] == [left] and voters["former"] is None)
+
+    world.wait_for("the smaller set", smaller)
+    done = world.replaced_after(world.lab.isolate)
+    assert done.new == left
+    fence = next(step for step in done.job["steps"] if step["step"] == "fence")
+    assert "its lease has expired" in fence["evidence"]["lease_expired"]
+    assert world.fenced(done.old)
+
+
+def test_a_rack_without_zookeeper_keeps_its_primary_as_long_as_its_replicas_vouch(world: World) -> None:
+    wait_protected(world)
+    primary, before = world.primary, world.record.everything()
+    for host in ("zk1", "mon1", "mon2", "orc1", "orc2"):
+        world.lab.partition(primary, host)
+    world.wait_for("protection off", lambda: world.record.health(primary).get("lease") == "off")
+    world.wait_for("a screening", lambda: world.record.screening.get("verdict") == "uncertain")
+    assert not world.fenced(primary)
+    assert world.record.everything() == before
+    for replica in world.replicas:
+        world.lab.partition(primary, replica)
+    world.wait_for("the fence", lambda: world.fenced(primary))

@@ -7,7 +7,7 @@ export PYTHONPATH := $(CURDIR)/build/collections:$(CURDIR)
 export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: help setup demo test unit contract integration simulate lint types docs docs-check sanity ansible-lint
-.PHONY: molecule build lab-down
+.PHONY: flaps molecule build lab-down
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -31,6 +31,9 @@ integration: setup ## failovers in the lab
 
 simulate: setup ## the lease's rules under random partitions; SEEDS=100000 for more of them
 	@$(PYTHON) -m tests.simulation --seeds $(or $(SEEDS),20000)
+
+flaps: setup ## random short flaps under load, MINUTES=30 SEED=1; writes build/flaps.json
+	@$(PYTHON) -m tests.robustness.flaps --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1)
 
 lint: setup ## one formatter, one linter
 	@build/venv/bin/ruff format --check .

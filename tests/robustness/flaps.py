@@ -180,6 +180,9 @@ def run(tally: Tally, rate: float, console: Console) -> None:
             shake(lab, tally, random.Random(tally.seed), under_way, console)
         watch.close()
         world.wait_for("a whole cluster again", lambda: not world.faults(), 120.0)
+        screening = world.record.screening  # by another road: whatever was suspected was screened
+        if screening and not tally.suspicions:
+            tally.suspicions.append(f"{screening['primary']} was screened: {screening['because']}")
         report, acked = check(lab, client.log), client.acked()
         tally.acked, tally.lost, tally.violations = report.acked, len(report.lost), report.violations
         tally.servers = len(servers(client))

@@ -34,6 +34,7 @@ def wait_protected(world: World) -> None:
     world.wait_for("a lease that is held", asked)
 
 
+@pytest.mark.scenario(10)
 def test_an_isolated_primary_fences_itself_before_another_is_promoted_and_nobody_is_asked(world: World) -> None:
     wait_protected(world)
     old = world.primary
@@ -62,6 +63,7 @@ def test_with_zookeeper_stopped_the_vouches_keep_everything_writing(world: World
     assert world.judge().violations == []
 
 
+@pytest.mark.scenario(5)
 def test_only_the_agents_death_is_shown_as_protection_off_and_fails_nothing_over(world: World) -> None:
     wait_protected(world)
     primary, before = world.primary, world.record.everything()
@@ -74,6 +76,7 @@ def test_only_the_agents_death_is_shown_as_protection_off_and_fails_nothing_over
     assert not world.fenced(primary)
 
 
+@pytest.mark.scenario(37)
 def test_a_primary_cut_off_after_its_agent_died_is_not_called_fenced(world: World) -> None:
     wait_protected(world)
     old, earlier = world.primary, world.record.job
@@ -104,6 +107,7 @@ def test_a_dead_replica_leaves_the_voters_and_the_next_loss_is_automatic(world: 
     assert world.fenced(done.old)
 
 
+@pytest.mark.scenario(18)
 def test_a_rack_without_zookeeper_keeps_its_primary_as_long_as_its_replicas_vouch(world: World) -> None:
     wait_protected(world)
     primary, before = world.primary, world.record.everything()

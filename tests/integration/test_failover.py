@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 import pytest
@@ -186,27 +185,12 @@ def test_a_primary_that_restarts_at_once_ends_in_one_failover_and_one_writable_n
     assert world.record.history == sorted([*history, done.job["id"]])
 
 
-def raise_suspicion(world: World, health: str) -> None:
-    """As a monitor would, whatever the monitors themselves think."""
-    state = world.record.state
-    suspicion = {
-        "cluster": daemons.CLUSTER,
-        "primary": state["primary"],
-        "epoch": state["epoch"],
-        "health": health,
-        "because": "a test says so",
-        "monitor": "mon1",
-        "raised_at": time.time(),
-    }
-    world.record.write(f"{CLUSTER}/suspicion", json.dumps(suspicion).encode())
-
-
 @pytest.mark.scenario(6)
 def test_a_primary_that_only_the_orchestrators_cannot_reach_stays(world: World) -> None:
     primary, before, began = world.primary, world.record.everything(), time.time()
     for orchestrator in ("orc1", "orc2"):
         world.lab.partition(orchestrator, primary)
-    raise_suspicion(world, "mysqld_hung")
+    world.raise_suspicion("mysqld_hung")
     world.wait_for("a screening", lambda: world.record.screening.get("screened_at", 0) > began)
     found = world.record.screening
     assert (found["verdict"], found["orchestrator"]) == ("unreachable_primary", "timed_out")

@@ -25,15 +25,24 @@ def test_an_isolated_primary_fences_itself_before_another_is_promoted_and_nobody
     assert "the lease is lost" in world.log(old, "agent")
 
 
-def test_with_zookeeper_stopped_the_vouches_keep_everything_writing(world: World) -> None:
+@pytest.mark.scenario(17)
+@pytest.mark.parametrize("dead", [False, True], ids=["mute", "dead"])
+def test_without_zookeeper_the_vouches_keep_everything_writing(world: World, dead: bool) -> None:
     world.wait_protected()
     primary, before = world.primary, world.record.everything()
     with world.writing() as client:
-        world.host("zk1").stop("zookeeper")
+        keeper = world.host("zk1")
+        if dead:
+            keeper.kill("zookeeper")
+        else:
+            keeper.stop("zookeeper")
         # Many times as long as an acknowledgement is good for.
         until = time.monotonic() + 20.0
         client.wait_for(lambda ack: ack.acked > until)
-        world.host("zk1").cont()
+        if dead:
+            keeper.start("zookeeper")
+        else:
+            keeper.cont("zookeeper")
         world.wait_protected()
     assert len(servers(client)) == 1
     assert world.primary == primary
@@ -88,13 +97,19 @@ def test_a_dead_replica_leaves_the_voters_and_the_next_loss_is_automatic(world: 
 @pytest.mark.scenario(18)
 def test_a_rack_without_zookeeper_keeps_its_primary_as_long_as_its_replicas_vouch(world: World) -> None:
     world.wait_protected()
-    primary, before = world.primary, world.record.everything()
+    primary, before, earlier = world.primary, world.record.everything(), world.record.job
     for host in ("zk1", "mon1", "mon2", "orc1", "orc2"):
         world.lab.partition(primary, host)
-    world.wait_for("protection off", lambda: world.record.health(primary).get("lease") == "off")
-    world.wait_for("a screening", lambda: world.record.screening.get("verdict") == "uncertain")
-    assert not world.fenced(primary)
-    assert world.record.everything() == before
-    for replica in world.replicas:
-        world.lab.partition(primary, replica)
-    world.wait_for("the fence", lambda: world.fenced(primary))
+    with world.writing() as client:
+        world.wait_for("protection off", lambda: world.record.health(primary).get("lease") == "off")
+        world.wait_for("a screening", lambda: world.record.screening.get("verdict") == "uncertain")
+        assert not world.fenced(primary)
+        assert world.record.everything() == before
+        for replica in world.replicas:
+            world.lab.partition(primary, replica)
+        world.wait_for("the fence", lambda: world.fenced(primary))
+        world.wait_for_job(earlier)
+        client.wait_for(lambda ack: ack.server != client.acked()[0].server)
+    report = world.judge(primary)
+    assert report.violations == []
+    assert report.writable == [world.primary]

@@ -78,8 +78,9 @@ def test_a_clock_that_jumps_ten_minutes_changes_nothing(world: World) -> None:
         assert world.record.everything() == before
         assert world.record.screening == screening
         assert world.judge().violations == []
-        # With all clocks apart from each other, what has to happen happens.
-        for number, name in enumerate(DAEMONS):
+        # With the clocks of nodes and monitors apart from each other, what has to happen happens. The orchestrators'
+        # are right: a name server refuses updates that are signed with a time five minutes off.
+        for number, name in enumerate(name for name in DAEMONS if daemons.role(name) != "orchestrator"):
             show(world.host(name), TEN_MINUTES * (-1) ** number)
         done = world.replaced_after(lambda node: world.host(node).kill("mysqld"))
         assert done.report.violations == []

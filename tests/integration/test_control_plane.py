@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 
 import pytest
@@ -10,6 +11,7 @@ from tests.integration.holding import held_before
 from tests.integration.test_failover import STEPS
 from tests.integration.world import CLUSTER, DAEMONS, World, servers, step_of, steps_of
 from tests.lab import daemons
+from tests.lab.host import Host
 
 pytestmark = pytest.mark.lab
 
@@ -83,9 +85,21 @@ def stop_the_control_plane(world: World) -> None:
 
 
 def start_the_control_plane(world: World) -> None:
-    for name in DAEMONS:
-        if world.host(name).powered():
-            world.host(name).start(daemons.role(name) or "")
+    """The primary's agent last: it remembers its lease, and has a beat and a half to find somebody who answers."""
+    last = world.primary
+    hosts = [world.host(name) for name in (*(name for name in DAEMONS if name != last), last)]
+    for host in hosts:
+        if host.name == last:
+            world.wait_for("the monitors", lambda: len(world.record.names("/altair/monitors")) == 2)
+            for voter in world.replicas:
+                world.wait_for(f"the agent of {voter}", lambda voter=voter: listens(world.host(voter)))  # type: ignore[misc]
+        if host.powered():
+            host.start(daemons.role(host.name) or "")
+
+
+def listens(host: Host) -> bool:
+    with host.inside(), socket.create_connection((host.address, daemons.AGENT_PORT), timeout=1):
+        return True
 
 
 @pytest.mark.scenario(23)

@@ -119,6 +119,7 @@ def test_a_primary_that_died_before_the_control_plane_started_is_replaced_by_wha
 
 
 @pytest.mark.scenario(23)
+@pytest.mark.nightly
 def test_a_host_that_was_gone_before_the_control_plane_started_is_replaced_when_its_voters_prove_the_fence(
     world: World,
 ) -> None:

@@ -115,6 +115,7 @@ def test_a_primary_that_no_monitor_reaches_is_a_false_alarm_on_record_with_its_r
 
 
 @pytest.mark.scenario(6)
+@pytest.mark.nightly
 def test_a_primary_that_one_monitor_cannot_reach_reports_by_the_other(world: World) -> None:
     world.wait_protected()
     primary, before, screening = world.primary, world.record.everything(), world.record.screening
@@ -142,6 +143,7 @@ def test_a_cut_off_orchestrator_goes_on_when_the_voters_prove_the_fence(world: W
 
 
 @pytest.mark.scenario(8)
+@pytest.mark.nightly
 def test_a_cut_off_orchestrator_pauses_when_nothing_proves_the_fence(world: World) -> None:
     world.wait_protected()
     old, earlier = world.primary, world.record.job
@@ -340,6 +342,7 @@ def cool_down(world: World, seconds: float) -> Iterator[None]:
 
 
 @pytest.mark.scenario(14, 35)
+@pytest.mark.nightly
 def test_long_flaps_cause_one_failover_and_then_the_cool_down_holds_until_a_person_says_otherwise(
     world: World,
 ) -> None:

@@ -143,6 +143,7 @@ def second(world: World) -> Iterator[Second]:
 
 
 @pytest.mark.scenario(21)
+@pytest.mark.nightly
 def test_one_orchestrator_acts_on_a_cluster_at_a_time_while_another_cluster_is_failed_over(
     world: World, second: Second
 ) -> None:

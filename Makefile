@@ -7,7 +7,7 @@ export PYTHONPATH := $(CURDIR)/build/collections:$(CURDIR)
 export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: help setup demo test unit contract integration simulate lint types docs docs-check sanity ansible-lint
-.PHONY: flaps molecule build lab-down
+.PHONY: flaps molecule build lab-down scenarios
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,6 +28,9 @@ contract: setup ## every adapter against the real server
 
 integration: setup ## failovers in the lab
 	@$(PYTHON) -m pytest tests/integration
+
+scenarios: setup ## what must come of each mishap, in the lab, into build/scenarios.json; ROWS=1-24,39 for some rows
+	@$(PYTHON) -m tests.scenarios "$(ROWS)"
 
 simulate: setup ## the lease's rules under random partitions; SEEDS=100000 for more of them
 	@$(PYTHON) -m tests.simulation --seeds $(or $(SEEDS),20000)

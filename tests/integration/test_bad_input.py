@@ -155,6 +155,7 @@ def without_orchestrators(world: World) -> None:
         world.host(host).kill("orchestrator")
 
 
+@pytest.mark.scenario(45)
 def test_a_wrong_tsig_key_leaves_the_job_open_the_new_primary_in_place_and_dns_to_the_next_run(world: World) -> None:
     without_orchestrators(world)
     old = world.primary
@@ -231,6 +232,7 @@ GARBAGE = {
 }
 
 
+@pytest.mark.scenario(22)
 def test_garbage_in_a_clusters_znode_is_set_aside_and_logged_while_others_are_served(world: World) -> None:
     good = world.record.read(CLUSTER)
     try:
@@ -254,6 +256,7 @@ def test_garbage_in_a_clusters_znode_is_set_aside_and_logged_while_others_are_se
             world.record.delete(f"{ROOT}/clusters/{name}")
 
 
+@pytest.mark.scenario(22)
 def test_a_suspicion_that_cannot_be_read_is_set_aside_and_the_next_one_is_acted_on(world: World) -> None:
     path = f"{CLUSTER}/suspicion"
     world.record.write(path, b"\xff not JSON")

@@ -102,6 +102,7 @@ def test_check_mode_is_refused_while_the_primary_lives_as_the_real_run_would_be(
     assert alone.record.screening == screening
 
 
+@pytest.mark.scenario(21)
 def test_failover_leaves_the_field_to_an_orchestrator_that_is_at_work(world: World) -> None:
     earlier = world.record.job
     with world.writing() as client, world.appliers_held() as let_go:

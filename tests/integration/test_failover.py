@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 import pytest
@@ -19,6 +18,7 @@ def kill_mysqld(world: World, node: str) -> None:
     world.host(node).kill("mysqld")
 
 
+@pytest.mark.scenario(1)
 def test_a_killed_primary_is_replaced_and_no_acknowledged_write_vanishes(world: World) -> None:
     done = world.replaced_after(lambda node: kill_mysqld(world, node))
     assert done.report.violations == []
@@ -28,6 +28,7 @@ def test_a_killed_primary_is_replaced_and_no_acknowledged_write_vanishes(world: 
     assert done.report.replicas_following == [name for name in world.replicas if name != done.old]
 
 
+@pytest.mark.scenario(39)
 def test_an_old_primary_that_comes_back_takes_no_write_and_is_not_in_dns(world: World) -> None:
     done = world.replaced_after(lambda node: kill_mysqld(world, node))
     world.host(done.old).start("mysqld")
@@ -40,6 +41,7 @@ def test_an_old_primary_that_comes_back_takes_no_write_and_is_not_in_dns(world: 
     assert world.record.job == done.job
 
 
+@pytest.mark.scenario(1)
 def test_the_jobs_record_holds_the_plan_and_each_step_with_its_evidence_and_goes_to_the_history(world: World) -> None:
     epoch = world.record.state["epoch"]
     done = world.replaced_after(lambda node: kill_mysqld(world, node))
@@ -60,6 +62,7 @@ def test_the_jobs_record_holds_the_plan_and_each_step_with_its_evidence_and_goes
     world.wait_for("the suspicion's end", lambda: world.record.read(f"{CLUSTER}/suspicion") == {})
 
 
+@pytest.mark.scenario(21)
 @pytest.mark.parametrize(("killed", "other"), [("orc1", "orc2"), ("orc2", "orc1")])
 def test_either_orchestrator_does_the_failover_when_the_other_is_dead(world: World, killed: str, other: str) -> None:
     world.host(killed).kill("orchestrator")
@@ -71,6 +74,7 @@ def test_either_orchestrator_does_the_failover_when_the_other_is_dead(world: Wor
     assert done.report.violations == []
 
 
+@pytest.mark.scenario(19)
 @pytest.mark.parametrize("whole_host", [True, False], ids=["with its host", "and its playbook lives on"])
 def test_a_job_whose_orchestrator_dies_is_ended_by_the_other_with_one_promotion(world: World, whole_host: bool) -> None:
     old, earlier, history = world.primary, world.record.job, world.record.history
@@ -103,6 +107,7 @@ def test_a_job_whose_orchestrator_dies_is_ended_by_the_other_with_one_promotion(
         )
 
 
+@pytest.mark.scenario(16)
 def test_monitors_share_the_nodes_and_a_dead_ones_nodes_are_taken_over_without_an_alarm(world: World) -> None:
     def watchers() -> set[str]:
         return {world.record.health(node)["monitor"] for node in addresses.databases()}
@@ -119,6 +124,7 @@ def test_monitors_share_the_nodes_and_a_dead_ones_nodes_are_taken_over_without_a
     assert world.record.screening == screening
 
 
+@pytest.mark.scenario(16)
 def test_a_monitor_that_was_without_zookeeper_puts_right_what_another_wrote_meanwhile(world: World) -> None:
     world.wait_for("mon1's share", lambda: world.record.health("db1").get("monitor") == "mon1")
     before = world.record.everything()
@@ -131,6 +137,7 @@ def test_a_monitor_that_was_without_zookeeper_puts_right_what_another_wrote_mean
     assert world.record.everything() == before
 
 
+@pytest.mark.scenario(5)
 def test_an_agents_death_is_no_reason_for_a_failover(world: World) -> None:
     world.restart("orc1", "orc2")  # what they have concluded before they do not say again
     primary, before, began = world.primary, world.record.everything(), time.time()
@@ -144,6 +151,7 @@ def test_an_agents_death_is_no_reason_for_a_failover(world: World) -> None:
     assert world.judge().violations == []
 
 
+@pytest.mark.scenario(4)
 def test_a_hung_primary_is_killed_by_its_agent_and_replaced(world: World) -> None:
     done = world.replaced_after(lambda node: world.host(node).stop("mysqld"))
     assert not world.host(done.old).running("mysqld")
@@ -177,26 +185,12 @@ def test_a_primary_that_restarts_at_once_ends_in_one_failover_and_one_writable_n
     assert world.record.history == sorted([*history, done.job["id"]])
 
 
-def raise_suspicion(world: World, health: str) -> None:
-    """As a monitor would, whatever the monitors themselves think."""
-    state = world.record.state
-    suspicion = {
-        "cluster": daemons.CLUSTER,
-        "primary": state["primary"],
-        "epoch": state["epoch"],
-        "health": health,
-        "because": "a test says so",
-        "monitor": "mon1",
-        "raised_at": time.time(),
-    }
-    world.record.write(f"{CLUSTER}/suspicion", json.dumps(suspicion).encode())
-
-
+@pytest.mark.scenario(6)
 def test_a_primary_that_only_the_orchestrators_cannot_reach_stays(world: World) -> None:
     primary, before, began = world.primary, world.record.everything(), time.time()
     for orchestrator in ("orc1", "orc2"):
         world.lab.partition(orchestrator, primary)
-    raise_suspicion(world, "mysqld_hung")
+    world.raise_suspicion("mysqld_hung")
     world.wait_for("a screening", lambda: world.record.screening.get("screened_at", 0) > began)
     found = world.record.screening
     assert (found["verdict"], found["orchestrator"]) == ("unreachable_primary", "timed_out")
@@ -207,6 +201,7 @@ def test_a_primary_that_only_the_orchestrators_cannot_reach_stays(world: World) 
     assert world.judge().violations == []
 
 
+@pytest.mark.scenario(7)
 def test_a_primary_cut_off_from_all_but_its_replicas_is_uncertain_and_stays(world: World) -> None:
     primary, before, began = world.primary, world.record.everything(), time.time()
     for host in ("orc1", "orc2", "mon1", "mon2"):
@@ -221,6 +216,7 @@ def test_a_primary_cut_off_from_all_but_its_replicas_is_uncertain_and_stays(worl
     assert world.judge().violations == []
 
 
+@pytest.mark.scenario(9)
 def test_a_primary_that_only_its_replicas_cannot_reach_is_not_even_suspected(world: World) -> None:
     primary, before, screening = world.primary, world.record.everything(), world.record.screening
     for replica in world.replicas:
@@ -235,6 +231,7 @@ def test_a_primary_that_only_its_replicas_cannot_reach_is_not_even_suspected(wor
     assert world.judge(*world.replicas).violations == []
 
 
+@pytest.mark.scenario(10, 37)
 def test_an_isolated_primary_without_its_agent_pauses_the_job_and_an_operators_word_ends_it(world: World) -> None:
     old, earlier = world.primary, world.record.job
     replicas = world.replicas

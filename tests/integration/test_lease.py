@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 import pytest
-from kazoo.exceptions import KazooException
 
 from tests.integration.world import CLUSTER, World, servers
 from tests.lab import addresses
@@ -13,29 +12,9 @@ from tests.lab import addresses
 pytestmark = pytest.mark.lab
 
 
-def protected(world: World) -> bool:
-    """Whether the primary's lease is held, by the record, and its agent goes by the voters on record."""
-    voters = world.record.read(f"{CLUSTER}/voters")
-    return (
-        world.record.health(world.primary).get("lease") == "held"
-        and voters.get("primary") == world.primary
-        and sorted(voters["names"]) == sorted(world.replicas)
-        and voters["former"] is None
-    )
-
-
-def wait_protected(world: World) -> None:
-    def asked() -> bool:
-        try:
-            return protected(world)
-        except KazooException:  # our own session may have ended with ZooKeeper's pause
-            return False
-
-    world.wait_for("a lease that is held", asked)
-
-
+@pytest.mark.scenario(10)
 def test_an_isolated_primary_fences_itself_before_another_is_promoted_and_nobody_is_asked(world: World) -> None:
-    wait_protected(world)
+    world.wait_protected()
     old = world.primary
     done = world.replaced_after(world.lab.isolate)
     fence = next(step for step in done.job["steps"] if step["step"] == "fence")
@@ -46,31 +25,41 @@ def test_an_isolated_primary_fences_itself_before_another_is_promoted_and_nobody
     assert "the lease is lost" in world.log(old, "agent")
 
 
-def test_with_zookeeper_stopped_the_vouches_keep_everything_writing(world: World) -> None:
-    wait_protected(world)
+@pytest.mark.scenario(17)
+@pytest.mark.parametrize("dead", [False, True], ids=["mute", "dead"])
+def test_without_zookeeper_the_vouches_keep_everything_writing(world: World, dead: bool) -> None:
+    world.wait_protected()
     primary, before = world.primary, world.record.everything()
     with world.writing() as client:
-        world.host("zk1").stop("zookeeper")
+        keeper = world.host("zk1")
+        if dead:
+            keeper.kill("zookeeper")
+        else:
+            keeper.stop("zookeeper")
         # Many times as long as an acknowledgement is good for.
         until = time.monotonic() + 20.0
         client.wait_for(lambda ack: ack.acked > until)
-        world.host("zk1").cont()
-        wait_protected(world)
+        if dead:
+            keeper.start("zookeeper")
+        else:
+            keeper.cont("zookeeper")
+        world.wait_protected()
     assert len(servers(client)) == 1
     assert world.primary == primary
     assert world.record.everything() == before
     assert world.judge().violations == []
 
 
+@pytest.mark.scenario(5)
 def test_only_the_agents_death_is_shown_as_protection_off_and_fails_nothing_over(world: World) -> None:
-    wait_protected(world)
+    world.wait_protected()
     primary, before = world.primary, world.record.everything()
     world.host(primary).kill("agent")
     world.wait_for("protection off", lambda: world.record.health(primary).get("lease") == "off")
     assert world.record.everything() == before
     assert not world.fenced(primary)
     world.host(primary).start("agent")
-    wait_protected(world)
+    world.wait_protected()
     assert not world.fenced(primary)
 
 
@@ -79,8 +68,9 @@ def suspicions(world: World, node: str) -> int:
     return sum(world.log(monitor, "monitor").count(f"suspected orders/{node}") for monitor in ("mon1", "mon2"))
 
 
+@pytest.mark.scenario(37)
 def test_a_primary_cut_off_after_its_agent_died_is_not_called_fenced(world: World) -> None:
-    wait_protected(world)
+    world.wait_protected()
     old, earlier = world.primary, world.record.job
     world.host(old).kill("agent")
     world.wait_for("protection off", lambda: world.record.health(old).get("lease") == "off")
@@ -95,7 +85,7 @@ def test_a_primary_cut_off_after_its_agent_died_is_not_called_fenced(world: Worl
 
 
 def test_a_dead_replica_leaves_the_voters_and_the_next_loss_is_automatic(world: World) -> None:
-    wait_protected(world)
+    world.wait_protected()
     dead, left = world.replicas
     world.host(dead).power_off()
 
@@ -111,15 +101,22 @@ def test_a_dead_replica_leaves_the_voters_and_the_next_loss_is_automatic(world: 
     assert world.fenced(done.old)
 
 
+@pytest.mark.scenario(18)
 def test_a_rack_without_zookeeper_keeps_its_primary_as_long_as_its_replicas_vouch(world: World) -> None:
-    wait_protected(world)
-    primary, before = world.primary, world.record.everything()
+    world.wait_protected()
+    primary, before, earlier = world.primary, world.record.everything(), world.record.job
     for host in ("zk1", "mon1", "mon2", "orc1", "orc2"):
         world.lab.partition(primary, host)
-    world.wait_for("protection off", lambda: world.record.health(primary).get("lease") == "off")
-    world.wait_for("a screening", lambda: world.record.screening.get("verdict") == "uncertain")
-    assert not world.fenced(primary)
-    assert world.record.everything() == before
-    for replica in world.replicas:
-        world.lab.partition(primary, replica)
-    world.wait_for("the fence", lambda: world.fenced(primary))
+    with world.writing() as client:
+        world.wait_for("protection off", lambda: world.record.health(primary).get("lease") == "off")
+        world.wait_for("a screening", lambda: world.record.screening.get("verdict") == "uncertain")
+        assert not world.fenced(primary)
+        assert world.record.everything() == before
+        for replica in world.replicas:
+            world.lab.partition(primary, replica)
+        world.wait_for("the fence", lambda: world.fenced(primary))
+        world.wait_for_job(earlier)
+        client.wait_for(lambda ack: ack.server != client.acked()[0].server)
+    report = world.judge(primary)
+    assert report.violations == []
+    assert report.writable == [world.primary]

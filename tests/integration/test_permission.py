@@ -43,6 +43,7 @@ def wait_for_blockers(world: World, since: float, *wanted: str) -> None:
     world.wait_for(f"a screening that is blocked by {wanted}", there)
 
 
+@pytest.mark.scenario(51)
 def test_maintenance_keeps_a_dead_primary_until_it_expires_and_both_are_seen(world: World) -> None:
     old, earlier, before, began = world.primary, world.record.job, world.record.everything(), time.time()
     output = run(world, "maintenance", {"duration_minutes": 1.25, "reason": "a new switch"})
@@ -106,6 +107,7 @@ def forgotten(world: World, folder: str) -> bool:
     return not set(OTHERS) & set(world.record.names(folder))
 
 
+@pytest.mark.scenario(15)
 def test_nobody_is_promoted_while_too_many_primaries_are_in_trouble_and_a_person_may_raise_the_limit(
     others_in_trouble: World,
 ) -> None:

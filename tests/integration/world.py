@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kazoo.client import KazooClient
-from kazoo.exceptions import NoNodeError
+from kazoo.exceptions import KazooException, NoNodeError
 
 from tests.lab import acks, addresses, checker, credentials, daemons, failover, services, template
 from tests.lab.errors import LabError
@@ -288,6 +288,44 @@ class World:
     def wait_for(self, what: str, asked: Callable[[], bool], seconds: float = 60.0) -> None:
         services.wait_until(what, asked, seconds)
 
+    def protected(self) -> bool:
+        """Whether the primary's lease is held, by the record, and its agent goes by the voters on record."""
+        voters = self.record.read(f"{CLUSTER}/voters")
+        return (
+            self.record.health(self.primary).get("lease") == "held"
+            and voters.get("primary") == self.primary
+            and sorted(voters["names"]) == sorted(self.replicas)
+            and voters["former"] is None
+        )
+
+    def wait_protected(self) -> None:
+        def asked() -> bool:
+            try:
+                return self.protected()
+            except KazooException:  # our own session may have ended with a pause of ZooKeeper's
+                return False
+
+        self.wait_for("a lease that is held", asked)
+
+    def raise_suspicion(self, health: str) -> None:
+        """As a monitor would, whatever the monitors themselves think."""
+        state = self.record.state
+        suspicion = {
+            "cluster": daemons.CLUSTER,
+            "primary": state["primary"],
+            "epoch": state["epoch"],
+            "health": health,
+            "because": "a test says so",
+            "monitor": "mon1",
+            "raised_at": time.time(),
+        }
+        self.record.write(f"{CLUSTER}/suspicion", json.dumps(suspicion).encode())
+
+    def wait_for_screening(self, since: float) -> Json:
+        """The first screening that is on record after ``since``, of the machine's clock."""
+        self.wait_for("a screening", lambda: self.record.screening.get("screened_at", 0) > since)
+        return self.record.screening
+
     def wait_for_job(self, earlier: Json, *states: str, seconds: float = 90.0) -> Json:
         """The job that came after ``earlier``, once its state is one of ``states``."""
         wanted = states or ("done",)
@@ -315,6 +353,12 @@ class World:
 def steps_of(job: Json) -> list[str]:
     """Names of the steps on a job's record."""
     return [step["step"] for step in job.get("steps", ())]
+
+
+def step_of(job: Json, name: str) -> Json:
+    """One step on a job's record."""
+    found: Json = next(step for step in job["steps"] if step["step"] == name)
+    return found
 
 
 def servers(log: failover.Load) -> set[str]:

@@ -39,6 +39,8 @@ MYSQL = Part("mysql", "unstable", ("mysql-server-core", "mysql-client-core"))
 # The Java runtime among ZooKeeper's dependencies cannot be run by a foreign loader; the machine's own runs the jars.
 ZOOKEEPER = Part("zookeeper", "bookworm", ("libzookeeper-java",), keep=r"-java$")
 BIND = Part("bind", "bookworm", ("bind9",))
+# A C compiler of half a megabyte, for the few lines that are preloaded into a program whose wall clock is to jump.
+TCC = Part("tcc", "bookworm", ("tcc",), keep=r"^tcc$")
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,13 @@ def zookeeper(config: Path) -> list[str]:
 def named(*options: str) -> list[str]:
     """Command line of BIND's server."""
     return [*fetch(BIND).argv("usr/sbin/named"), *options]
+
+
+def compiled(source: Path, target: Path) -> Path:
+    """A shared library of one C file that needs no headers."""
+    compiler = fetch(TCC).root / "usr/bin/tcc"
+    _run([str(compiler), "-shared", "-nostdlib", "-o", str(target), str(source)], f"{source.name} cannot be compiled")
+    return target
 
 
 def cache_folder() -> Path:

@@ -98,8 +98,8 @@ options:
         default: 1
       lag_seconds_max:
         description:
-          - When no replica is known to be behind by no more than this in applying what it has received, nobody is
-            promoted without a person's word.
+          - When no replica is known to be behind the primary's last word by no more than this, nobody is promoted
+            without a person's word.
           - No limit unless it is given.
         type: float
       transactions_missing_max:

@@ -77,8 +77,8 @@ breaches:
   type: dict
 observations:
   description:
-    - For each node what its agent finds now, with RV(observations.vitals) of its disk and, of a replica,
-      RV(observations.heartbeat). Nodes whose agent did not answer are left out.
+    - For each node what its agent finds now, with C(vitals) of its disk and, of a replica,
+      C(heartbeat). Nodes whose agent did not answer are left out.
   returned: when O(agent_ca) is given
   type: dict
 nodes:

@@ -98,8 +98,8 @@ options:
         default: 1
       lag_seconds_max:
         description:
-          - When no replica is known to be behind by no more than this in applying what it has received, nobody is
-            promoted without a person's word.
+          - When no replica is known to be behind the primary's last word by no more than this, nobody is promoted
+            without a person's word.
           - No limit unless it is given.
         type: float
       transactions_missing_max:
@@ -109,6 +109,35 @@ options:
             person's word.
           - No limit unless it is given.
         type: int
+      thresholds:
+        description:
+          - From where on a value of a node is a breach, which is logged, put on record and told. A breach fails nothing
+            over.
+          - Silence, a mysqld that is not there, a file system that takes no writes, and replication that stands are
+            breaches without a limit.
+        type: dict
+        default: {}
+        suboptions:
+          disk_share_max:
+            description: Share of the data folder's file system that may be used. Not checked when it is null.
+            type: float
+            default: 0.9
+          inodes_share_max:
+            description: Share of its inodes that may be used. Not checked when it is null.
+            type: float
+            default: 0.9
+          lag_seconds_max:
+            description: How many seconds a replica may be behind the primary. Not checked when it is null.
+            type: float
+            default: 60.0
+          looks:
+            description: How many reports in a row must show a lag, or replication that stands, before it is a breach.
+            type: int
+            default: 3
+          margin_share:
+            description: By what share of its limit a value must have come down before its breach is over.
+            type: float
+            default: 0.05
 attributes:
   check_mode:
     description: Says whether anything would change.
@@ -185,6 +214,13 @@ DNS_OPTIONS: dict[str, Any] = {
     "port": {"type": "int", "default": 53},
     "ttl_seconds": {"type": "int", "default": 5},
 }
+THRESHOLD_OPTIONS: dict[str, Any] = {
+    "disk_share_max": {"type": "float", "default": 0.9},
+    "inodes_share_max": {"type": "float", "default": 0.9},
+    "lag_seconds_max": {"type": "float", "default": 60.0},
+    "looks": {"type": "int", "default": 3},
+    "margin_share": {"type": "float", "default": 0.05},
+}
 POLICY_OPTIONS: dict[str, Any] = {
     "unproven_fence": {"type": "str", "choices": ["pause", "promote"], "default": "pause"},
     "catch_up_seconds_max": {"type": "float", "default": 600.0},
@@ -192,6 +228,7 @@ POLICY_OPTIONS: dict[str, Any] = {
     "quorum_min": {"type": "int", "default": 1},
     "lag_seconds_max": {"type": "float"},
     "transactions_missing_max": {"type": "int"},
+    "thresholds": {"type": "dict", "default": {}, "options": THRESHOLD_OPTIONS},
 }
 ARGUMENT_SPEC: dict[str, Any] = {
     **CLUSTER_SPEC,

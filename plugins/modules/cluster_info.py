@@ -14,8 +14,23 @@ description:
   - Reads the cluster's description, who is primary and since which epoch, the health of its nodes, an open suspicion,
     the last screening with its reason, announced maintenance, and the job under way or the last that ended. Changes
     nothing.
+  - With a certificate it also asks every agent for what it finds now.
 version_added: 0.1.0
 author: The altair.mysql_ha maintainers (!UNKNOWN)
+options:
+  agent_ca:
+    description: Authority that signed the agents' certificates. Without it no agent is asked.
+    type: path
+  agent_cert:
+    description: Our certificate.
+    type: path
+  agent_key:
+    description: Key of O(agent_cert). Keep it at mode 0600.
+    type: path
+  agent_timeout:
+    description: Seconds to wait for the agents' answers; all are asked at once.
+    type: float
+    default: 3.0
 attributes:
   check_mode:
     description: Nothing is changed anyway.
@@ -56,6 +71,22 @@ health:
   description: For each node what its monitor last concluded; nodes without a word yet are left out.
   returned: success
   type: dict
+breaches:
+  description: For each node the sentences of what its monitor found beyond the cluster's thresholds and not back since.
+  returned: success
+  type: dict
+observations:
+  description:
+    - For each node what its agent finds now, with C(vitals) of its disk and, of a replica,
+      C(heartbeat). Nodes whose agent did not answer are left out.
+  returned: when O(agent_ca) is given
+  type: dict
+nodes:
+  description:
+    - For each node one sentence for people, of its health, its lag, its disk and its breaches. Nodes of which no
+      monitor has said anything yet are left out.
+  returned: success
+  type: dict
 suspicion:
   description: The open suspicion, if any.
   returned: success
@@ -79,10 +110,19 @@ lock:
   type: str
 """
 
+import asyncio
 import time
+from typing import Any
 
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import Caller, TlsFiles, base_url
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import run as run_now
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.codec import plain
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import open_store
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster import Node
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput, Unavailable
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.explain import node_sentence
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import Observation
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.wire import OBSERVATION_PATH
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import (
     LockHolder,
     NodeHealth,
@@ -96,6 +136,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
     ZOOKEEPER_SPEC,
     Parameters,
     Result,
+    agent_files,
     keeper,
     main,
     show_maintenance,
@@ -103,7 +144,36 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import read_record
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.permit import maintenance_plan
 
-ARGUMENT_SPEC = {**CLUSTER_SPEC, **ZOOKEEPER_SPEC}
+ARGUMENT_SPEC: dict[str, Any] = {
+    **CLUSTER_SPEC,
+    **ZOOKEEPER_SPEC,
+    "agent_ca": {"type": "path"},
+    "agent_cert": {"type": "path"},
+    "agent_key": {"type": "path", "no_log": False},
+    "agent_timeout": {"type": "float", "default": 3.0},
+}
+
+
+async def _ask(files: TlsFiles, nodes: tuple[Node, ...], seconds: float) -> dict[str, Observation]:
+    """What the agents find now; those that do not answer are left out."""
+
+    async def one(node: Node) -> Observation | None:
+        try:
+            return await caller.get(base_url(node.address, node.agent_port) + OBSERVATION_PATH, Observation, seconds)
+        except Unavailable:
+            return None
+
+    async with Caller(files) as caller:
+        found = await asyncio.gather(*map(one, nodes))
+    return {node.name: each for node, each in zip(nodes, found) if each}  # noqa: B905 - read as Python 3.8
+
+
+def _observations(parameters: Parameters, nodes: tuple[Node, ...]) -> dict[str, Observation]:
+    if not parameters["agent_ca"]:
+        return {}
+    if not parameters["agent_cert"] or not parameters["agent_key"]:
+        raise InvalidInput("agent_ca is given without agent_cert and agent_key; the agents ask for a certificate")
+    return run_now(_ask(agent_files(parameters), nodes, parameters["agent_timeout"]))
 
 
 def run(parameters: Parameters, _check: bool) -> Result:
@@ -115,12 +185,20 @@ def run(parameters: Parameters, _check: bool) -> Result:
         screening = store.read(screening_path(cluster), Screening)
         plan = maintenance_plan(store, cluster)
         holder = store.read(lock_path(cluster), LockHolder)
+    seen = _observations(parameters, record.spec.nodes)
     return {
         "changed": False,
         "msg": f"{state.primary} is primary of cluster {cluster} since epoch {state.epoch}",
         "spec": plain(record.spec),
         "state": plain(state),
         "health": {name: plain(found.value) for name, found in health.items() if found},
+        "breaches": {
+            name: [each.because for each in found.value.breaches]
+            for name, found in health.items()
+            if found and found.value.breaches
+        },
+        "observations": {name: plain(each) for name, each in seen.items()},
+        "nodes": {name: node_sentence(found.value, seen.get(name)) for name, found in health.items() if found},
         "suspicion": plain(record.suspicion.value) if record.suspicion else {},
         "screening": plain(screening.value) if screening else {},
         "maintenance": show_maintenance(plan, time.time()),

@@ -44,6 +44,11 @@ class Record:
         found: Json = json.loads(raw)
         return found
 
+    def version(self, path: str) -> int:
+        """How often the znode was written."""
+        _raw, stat = self._client.get(path)
+        return int(stat.version)
+
     def write(self, path: str, raw: bytes) -> None:
         """In one act, so that nobody sees the znode empty."""
         try:

@@ -78,11 +78,35 @@ class Dns:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Thresholds:
+    """From where on a value is a breach (None: never); see thresholds.py. Shares are of 1, times in seconds.
+
+    ``looks``: so many reports in a row must show a lag, or replication that stands, before it is one. ``margin_share``:
+    by that share of its limit a value must have come down before its breach is over.
+    """
+
+    disk_share_max: float | None = 0.9
+    inodes_share_max: float | None = 0.9
+    lag_seconds_max: float | None = 60.0
+    looks: int = 3
+    margin_share: float = 0.05
+
+    def __post_init__(self) -> None:
+        for name in ("disk_share_max", "inodes_share_max"):
+            share = getattr(self, name)
+            _check(share is None or 0 < share <= 1, f"{name} must be above 0 and not above 1")
+        _check(self.lag_seconds_max is None or self.lag_seconds_max > 0, "thresholds: lag_seconds_max must be above 0")
+        _check(self.looks >= 1, "looks must be 1 or more")
+        _check(0 <= self.margin_share < 1, "margin_share must be 0 or more and below 1")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
     """The choices a cluster's owners make beforehand. Times are in seconds.
 
     ``quorum_min``: how many replicas must live for a promotion. ``lag_seconds_max`` and ``transactions_missing_max``:
     when no replica is known to be within them nobody is promoted without a person's word (None: no limit).
+    ``thresholds``: where people are told of a node, and nothing else happens.
     """
 
     unproven_fence: UnprovenFence = UnprovenFence.PAUSE
@@ -91,6 +115,7 @@ class Policy:
     quorum_min: int = 1
     lag_seconds_max: float | None = None
     transactions_missing_max: int | None = None
+    thresholds: Thresholds = field(default_factory=Thresholds)
 
     def __post_init__(self) -> None:
         _check(self.catch_up_seconds_max > 0, "catch_up_seconds_max must be above 0")

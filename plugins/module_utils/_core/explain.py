@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from .observation import ProcessState, Reach, Sighting
+from .observation import Observation, ProcessState, Reach, Sighting
 from .permission import blockers_in_detail
 from .standing import Standing
-from .znodes import Screening
+from .znodes import NodeHealth, Screening
 
 _REACH: dict[Reach, str] = {
     Reach.REACHED: "reached it",
@@ -68,3 +68,25 @@ def outcome(screening: Screening) -> str:
     if not screening.blockers:
         return "nothing forbade a failover, and its job was opened"
     return "not failed over: " + "; ".join(against or screening.blockers)
+
+
+def _lag(seen: Observation) -> str:
+    if seen.heartbeat is not None:
+        return f"{'' if seen.heartbeat.sure else 'at least '}{seen.heartbeat.lag_seconds:.0f} s behind"
+    told = [channel.lag_seconds for channel in seen.server.channels] if seen.server else []
+    known = [lag for lag in told if lag is not None]
+    return f"{max(known):.0f} s behind by its own word" if known else ""
+
+
+def _disk(seen: Observation) -> str:
+    used, total = seen.vitals.disk_bytes_used, seen.vitals.disk_bytes_total
+    return f"disk {used / total:.0%} full" if used is not None and total else ""
+
+
+def node_sentence(health: NodeHealth, seen: Observation | None) -> str:
+    """How a node is: by its monitor, by what its agent finds now (None: it was not asked, or is silent), and what is
+    breached."""
+    words = [health.because]
+    words += [_lag(seen), _disk(seen)] if seen else []
+    words += [f"breach '{each.breach.value}': {each.because}" for each in health.breaches]
+    return "; ".join(filter(None, words))

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -82,12 +82,45 @@ class ServerState:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Vitals:
+    """What an agent finds around its mysqld; None where it cannot tell, for example because the disk hangs.
+
+    Of the file system that holds the data folder. ``total`` is what others than root may fill, so used of total is what
+    df shows. ``disk_writable``: by its flags and by writing a small file; ``disk_detail`` says what was in the way.
+    ``agent_cpu_share``: of one core, since the report before.
+    """
+
+    disk_bytes_used: int | None = None
+    disk_bytes_total: int | None = None
+    inodes_used: int | None = None
+    inodes_total: int | None = None
+    disk_writable: bool | None = None
+    disk_detail: str = ""
+    agent_cpu_share: float | None = None
+    agent_memory_bytes: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Heartbeat:
+    """How many seconds of the work of ``primary`` a replica had not applied, by its agent's clock alone; see lag.py.
+
+    ``sure``: else it is at least that, because the agent has not seen the replica level with the primary since either
+    of them started, or has heard nothing of the primary for ten beats.
+    """
+
+    primary: str
+    lag_seconds: float
+    sure: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Observation:
     """One agent's report on its own node.
 
     ``incarnation`` names the agent's start, ``sequence`` counts its reports since then. ``server`` is the last state
     that could be read; ``reach`` says whether that was just now (REACHED) or why not. Of a primary: the version of the
-    voters its lease goes by (0: it knows none), and those whose vouch is good now.
+    voters its lease goes by (0: it knows none), and those whose vouch is good now. ``heartbeat``: of a replica, once
+    its agent has heard of the primary.
     """
 
     cluster: str
@@ -101,6 +134,8 @@ class Observation:
     lease: LeaseState = LeaseState.NONE
     voters_version: int = 0
     vouching: tuple[str, ...] = ()
+    vitals: Vitals = field(default_factory=Vitals)
+    heartbeat: Heartbeat | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -19,9 +19,10 @@ Number = TypeVar("Number", int, float)
 class Standing:
     """One replica; None where nobody can tell.
 
-    ``live``: its agent answered, and mysqld answers its agent. ``lag_seconds``: how far it is behind in applying what
-    it has received. ``transactions_missing``: those that the primary was last known to have and that it has neither
-    applied nor received.
+    ``live``: its agent answered, and mysqld answers its agent. ``lag_seconds``: how many seconds of the primary's work,
+    up to the last that was heard of it, it has not applied; where its agent is not sure, the larger one of that and of
+    how far it is behind in applying what it has received. ``transactions_missing``: those that the primary was last
+    known to have and that it has neither applied nor received.
     """
 
     node: str
@@ -37,9 +38,19 @@ def _received(server: ServerState) -> GtidSet:
     return received
 
 
-def _lag_seconds(server: ServerState, executed: GtidSet, received: GtidSet) -> float | None:
+def _lag_seconds(seen: Observation, server: ServerState, executed: GtidSet) -> float | None:
+    """The heartbeat's is by one clock alone and knows of what was never received; the server's is what is left."""
+    if seen.heartbeat is None:
+        return _told(server, executed)
+    if seen.heartbeat.sure:
+        return seen.heartbeat.lag_seconds
+    told = _told(server, executed)
+    return None if told is None else max(told, seen.heartbeat.lag_seconds)
+
+
+def _told(server: ServerState, executed: GtidSet) -> float | None:
     """With a dead primary the server tells no lag once all is applied; then there is none to tell."""
-    if received <= executed:
+    if _received(server) <= executed:
         return 0.0
     lags = [channel.lag_seconds for channel in server.channels]
     known = [lag for lag in lags if lag is not None]
@@ -58,7 +69,7 @@ def standing_of(node: str, seen: Observation | None, primary_executed: str | Non
     return Standing(
         node=node,
         live=True,
-        lag_seconds=_lag_seconds(seen.server, executed, received),
+        lag_seconds=_lag_seconds(seen, seen.server, executed),
         transactions_missing=None if lacking is None else len(lacking),
     )
 

@@ -68,12 +68,18 @@ class SalvageAnswer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VouchRequest:
-    """ "Do you still reach my mysqld?", asked of each voter by the agent of the primary, ``node``."""
+    """ "Do you still reach my mysqld?", asked of each voter by the agent of the primary, ``node``.
+
+    ``gtid_executed``: what the primary had executed ``seconds_ago``, by which the voter tells its own lag; None: its
+    agent has not seen it.
+    """
 
     cluster: str
     node: str
     address: str
     port: int
+    gtid_executed: str | None = None
+    seconds_ago: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -17,6 +17,7 @@ from .lifecycle import JobState
 from .observation import LeaseState, Observation, ProcessState, Reach, Sighting
 from .permission import Situation
 from .standing import Standing
+from .thresholds import Raised
 from .verdict import Verdict
 
 CLUSTERS = "clusters"
@@ -153,7 +154,8 @@ class OrchestratorPresence:
 class NodeHealth:
     """A node's health as its monitor judged it, written when it changes or another takes the node over.
 
-    ``lease``: whether a primary is protected (``held``), by its agent's word.
+    ``lease``: whether a primary is protected (``held``), by its agent's word. ``breaches``: of the cluster's
+    thresholds. ``observation`` is that of the moment of writing.
     """
 
     node: str
@@ -162,6 +164,7 @@ class NodeHealth:
     monitor: str
     changed_at: float
     lease: LeaseState = LeaseState.NONE
+    breaches: tuple[Raised, ...] = ()
     observation: Observation | None = None
 
 

@@ -157,6 +157,11 @@ class Mysqld(_Checked):
     """The program that reads a dead server's binary logs."""
     salvage_seconds: Annotated[float, Within(0.1, 600.0)] = 20.0
     """How long it may take for one binary log."""
+    disk_probe_file: str | None = None
+    """A name for a small file that the agent writes and removes at each look, to see whether the data folder's file
+    system takes writes; it has to lie there. Without it the agent writes beside its state_file where that lies on the
+    same file system, and else only looks at the file system's flags. Nothing is written into the data folder unless
+    this names a file there."""
 
 
 @dataclass(frozen=True, kw_only=True)

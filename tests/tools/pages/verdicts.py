@@ -12,6 +12,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core import (
     fencing,
     health,
     permission,
+    thresholds,
     verdict,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.health import Health
@@ -144,11 +145,20 @@ def health_table() -> str:
     return md.table(("", "health", "suspicion?", "because", "condition"), rows)
 
 
+def thresholds_table() -> str:
+    lambdas = md.conditions(thresholds, "THRESHOLDS")
+    rows = [
+        (md.code(row.breach.value), row.because, "`looks` reports" if row.patient else "at once", *map(md.code, pair))
+        for row, pair in zip(thresholds.THRESHOLDS, zip(lambdas[::2], lambdas[1::2], strict=True), strict=True)
+    ]
+    return md.table(("breach", "what people are told", "raised", "value", "limit"), rows)
+
+
 def page() -> str:
     proofs = [(md.code(rung.value), text) for rung, text in fencing.PROOF_SENTENCES.items()]
     return md.page(
         "Verdicts",
-        "plugins/module_utils/_core/{health,verdict,permission,fencing,candidate}.py",
+        "plugins/module_utils/_core/{health,verdict,permission,fencing,candidate,thresholds}.py",
         "Five tables decide. In the first two the first row that matches wins; in the others every row that matches"
         " counts. Nothing else in the system concludes that a primary is dead.",
         "## 1. A monitor judges a node",
@@ -179,4 +189,10 @@ def page() -> str:
         reasons(candidate, "EXCLUSIONS", candidate.EXCLUSIONS),
         "Of the others the one that lacks the fewest transactions of what any reachable replica has is taken; ties go"
         " by name. What it lacks it fetches from the replica that has it before it is promoted.",
+        "## 7. What people are told of a node",
+        "A breach is logged, put on record and told, and nothing else comes of it: nobody is suspected or promoted for"
+        " it. It is raised when the value reaches the limit, and over when the value is below the limit by"
+        " `margin_share`; where nobody can tell, all stays as it was. The limits are the cluster's policy"
+        " `thresholds`.",
+        thresholds_table(),
     )

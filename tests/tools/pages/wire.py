@@ -19,6 +19,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core import (
     observation,
     permission,
     standing,
+    thresholds,
     verdict,
     wire,
     znodes,
@@ -26,7 +27,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core import (
 from tests.tools.pages import markdown as md
 
 HOMES: tuple[ModuleType, ...] = (znodes, wire, observation, standing, permission, maintenance, fleet_breaker, cluster)
-WORDS: tuple[ModuleType, ...] = (health, verdict, lifecycle, observation, cluster)
+WORDS: tuple[ModuleType, ...] = (health, verdict, lifecycle, observation, cluster, thresholds)
 
 
 def own_classes(module: ModuleType, kind: Callable[[type], bool]) -> list[type[Any]]:
@@ -75,12 +76,12 @@ def word_row(each: type[StrEnum]) -> tuple[str, str]:
 
 
 def page() -> str:
-    shapes = [each for module in HOMES for each in own_classes(module, dataclasses.is_dataclass)]
+    shapes = [each for module in HOMES for each in own_classes(module, dataclasses.is_dataclass)] + [thresholds.Raised]
     words = [each for module in WORDS for each in own_classes(module, lambda kind: issubclass(kind, StrEnum))]
     paths = md.trailing_comments(wire, "_PATH")
     return md.page(
         "On the wire and in ZooKeeper",
-        "plugins/module_utils/_core/{znodes,wire,observation,standing,permission,maintenance,fleet_breaker,cluster}.py",
+        "plugins/module_utils/_core/{znodes,wire,observation,standing,permission,maintenance,fleet_breaker,cluster,thresholds}.py",
         "Everything is JSON in the shapes below and is checked field by field when it is read. Unknown fields are"
         " ignored, so that a newer neighbour may say more; anything else that does not fit is set aside and logged.",
         "## Znodes",

@@ -28,6 +28,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core import (
     observation,
     permission,
     standing,
+    thresholds,
     wire,
     znodes,
 )
@@ -40,7 +41,7 @@ SHAPES: dict[str, type[Any]] = {
     for module in MODULES
     for name, kind in inspect.getmembers(module, dataclasses.is_dataclass)
     if inspect.isclass(kind) and kind.__module__ == module.__name__
-} | {"Situation": permission.Situation}
+} | {"Situation": permission.Situation, "Raised": thresholds.Raised}
 NODE_NAMES = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
 PORTS = st.integers(1, 65535)
 ADDRESSES = st.sampled_from(("10.0.0.1", "192.0.2.255", "fd00::1", "::1", "fe80::", "db1.example.com"))
@@ -69,6 +70,14 @@ CHECKED: Mapping[type[Any], Callable[[], st.SearchStrategy[Any]]] = {
         port=PORTS,
         ttl_seconds=st.integers(0, 3600),
     ),
+    cluster.Thresholds: lambda: st.builds(
+        cluster.Thresholds,
+        disk_share_max=st.none() | st.floats(0.001, 1),
+        inodes_share_max=st.none() | st.floats(0.001, 1),
+        lag_seconds_max=st.none() | st.floats(0.001, 1e9),
+        looks=st.integers(1),
+        margin_share=st.floats(0, 0.999),
+    ),
     cluster.Policy: lambda: st.builds(
         cluster.Policy,
         catch_up_seconds_max=st.floats(0.001, 1e9),
@@ -76,6 +85,7 @@ CHECKED: Mapping[type[Any], Callable[[], st.SearchStrategy[Any]]] = {
         unproven_fence=st.sampled_from(cluster.UnprovenFence),
         lag_seconds_max=st.none() | st.floats(0, 1e9),
         transactions_missing_max=st.none() | st.integers(0),
+        thresholds=CHECKED[cluster.Thresholds](),
     ),
     fleet_breaker.FleetBreaker: lambda: st.builds(
         fleet_breaker.FleetBreaker,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import (
     Channel,
+    Heartbeat,
     Observation,
     ProcessState,
     Reach,
@@ -62,6 +65,24 @@ def test_a_replicas_lag_and_what_it_lacks(observation: Observation, lag: float |
     assert standing_of("db2", observation, f"{UUID_A}:1-12") == Standing(
         node="db2", live=True, lag_seconds=lag, transactions_missing=missing
     )
+
+
+@pytest.mark.parametrize(
+    ("observation", "heart", "sure", "lag"),
+    [
+        (seen("1-10", ("1-10", None)), 7200.0, True, 7200.0),  # a receiver that stopped two hours ago
+        (seen("1-10", ("1-12", 900.0)), 3.0, True, 3.0),  # a clock that jumped
+        (seen("1-10", ("1-12", 4.0)), 2.0, False, 4.0),
+        (seen("1-10", ("1-12", 4.0)), 6.0, False, 6.0),
+        (seen("1-10", ("1-10", None)), 6.0, False, 6.0),
+        (seen("1-10", ("1-12", None)), 6.0, False, None),
+    ],
+)
+def test_the_heartbeats_lag_counts_where_it_is_sure_else_the_larger_one_of_both(
+    observation: Observation, heart: float, sure: bool, lag: float | None
+) -> None:
+    heard = replace(observation, heartbeat=Heartbeat(primary="db1", lag_seconds=heart, sure=sure))
+    assert standing_of("db2", heard, None).lag_seconds == lag
 
 
 def test_where_the_primarys_transactions_are_not_known_nobody_can_tell_what_is_missing() -> None:

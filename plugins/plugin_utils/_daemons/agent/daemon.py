@@ -18,13 +18,16 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql im
     probe,
     read_option_file,
 )
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import Refused, Unavailable
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput, Refused, Unavailable
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.gtid import GtidSet
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.lag import Trail
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import (
+    Heartbeat,
     Observation,
     ProcessState,
     Reach,
     Sighting,
+    Vitals,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.wire import (
     EXPIRY_PATH,
@@ -49,10 +52,11 @@ from .. import clock
 from ..https import Peer, Route, serving
 from ..loop import ready
 from ..settings import AgentSettings
-from .guard import Guard
+from .guard import Executed, Guard
 from .process import MysqldProcess
 from .reporter import Reporter
 from .salvage import find_index, salvage
+from .vitals import Examiner, look_at_disk
 from .voting import Voting
 
 log = logging.getLogger(__name__)
@@ -60,6 +64,7 @@ log = logging.getLogger(__name__)
 FIND_SECONDS = 0.2  # how often to look for a mysqld that is not there
 LOOK_BEATS = 0.25  # how long a report waits for the look at mysqld; the beat must not depend on it
 RETRY_SECONDS = 1.0  # how soon to beat again when no monitor has acknowledged
+HEARD_SECONDS_MAX = 86400.0  # what a primary's agent read longer ago says nothing about lag
 STOP_SECONDS = 10.0  # how long a killed mysqld may take to give its memory back
 ORDER_ROLES = frozenset({"orchestrator", "operator"})
 ASKING_ROLES = ORDER_ROLES | {"agent"}
@@ -81,11 +86,14 @@ class Agent:
         self._last = Probe(Reach.UNKNOWN, "not probed yet")
         self._reach = Reach.UNKNOWN
         self._probed_at = 0.0
+        self._executed: Executed | None = None
         self._fences = 0
         self.news = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         beat_seconds = settings.profile.beat_seconds
         self._voting = Voting(settings.node, incarnation, beat_seconds, self._look)
+        self._trail = Trail(beat_seconds)
+        self.examiner = Examiner(self._look_at_disk, beat_seconds, settings.mysqld.probe_seconds)
         self.guard = Guard(
             (settings.cluster, settings.node),
             beat_seconds,
@@ -93,6 +101,7 @@ class Agent:
             writable=self._writable,
             make_read_only=self._make_read_only,
             kill=self._process.kill,
+            executed=lambda: self._executed,
         )
 
     @property
@@ -130,11 +139,20 @@ class Agent:
     def _own_probe(self, fences: int) -> Probe:
         """Blocking; what was seen before the guard has fenced mysqld does not count any more."""
         mysqld = self._settings.mysqld
+        asked_at = clock.now()
         seen = probe(mysqld.host, mysqld.port, self._login, mysqld.unix_socket)
+        if seen.server is not None:
+            self._executed = seen.server.gtid_executed, asked_at
         self._reach = seen.reach  # a look that ends between two beats answers for the next one
         if seen.server is not None and fences == self._fences:
             self._last = seen
         return seen
+
+    def _look_at_disk(self) -> Vitals:
+        """Blocking."""
+        mysqld = self._settings.mysqld
+        wanted, state_file = mysqld.disk_probe_file, self._settings.state_file
+        return look_at_disk(mysqld.data_folder, self._process.process_id, wanted, state_file)
 
     def _writable(self) -> bool:
         """Whether our mysqld takes writes, by the last look that got in; before the first one it might."""
@@ -185,9 +203,38 @@ class Agent:
             lease=self.guard.state,
             voters_version=self.guard.version,
             vouching=self.guard.vouching,
+            vitals=self.examiner.seen(clock.now()),
+            heartbeat=self._heartbeat(seen),
         )
 
+    def _heartbeat(self, seen: Probe) -> Heartbeat | None:
+        """Of a replica whose mysqld has just answered."""
+        terms, server = self.guard.terms, self._last.server
+        if terms is None or terms.primary.name == self._settings.node:
+            return None
+        if server is None or seen.reach is not Reach.REACHED:
+            return None
+        try:
+            found = self._trail.heartbeat(GtidSet.parse(server.gtid_executed), clock.now())
+        except InvalidInput as error:
+            log.warning("the lag of this node is not known: %s", error)
+            return None
+        return found if found and found.primary == terms.primary.name else None
+
+    def _hear(self, asked: VouchRequest) -> None:
+        """Keep what the primary has executed; a set that cannot be read must not cost it its vouch."""
+        terms = self.guard.terms
+        if terms is None or terms.primary.name != asked.node or asked.gtid_executed is None:
+            return
+        if not 0 <= asked.seconds_ago <= HEARD_SECONDS_MAX:
+            return
+        try:
+            self._trail.hear(asked.node, GtidSet.parse(asked.gtid_executed), clock.now() - asked.seconds_ago)
+        except InvalidInput as error:
+            log.warning("the lag behind %s is not known: %s", asked.node, error)
+
     async def observe(self, seconds: float = float("inf")) -> Observation:
+        self.examiner.begin(clock.now())
         return self._observation(await self._probe(seconds))
 
     def observe_exit(self) -> Observation:
@@ -228,6 +275,8 @@ class Agent:
     async def _serve_vouch(self, peer: Peer, asked: VouchRequest) -> Vouch:
         if asked.cluster != self._settings.cluster:
             raise Refused(f"this node is of cluster {self._settings.cluster}, not {asked.cluster}")
+        if peer.name == asked.node:
+            self._hear(asked)
         return await self._voting.serve_vouch(peer, asked)
 
     async def _serve_expiry(self, _peer: Peer, asked: ExpiryRequest) -> VoterWord:

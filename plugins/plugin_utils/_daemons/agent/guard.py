@@ -33,10 +33,13 @@ log = logging.getLogger(__name__)
 ANSWER_BEATS = FENCE_BEATS * 0.6  # how long mysqld may take to become read-only before it is killed
 AGAIN_BEATS = 0.1  # how soon to look again at a mysqld that is read-only, or cannot be fenced
 
+Executed = tuple[str, float]  # a GTID set, and when it was read, by the monotonic clock
+
 
 class Guard:
     """``writable()``: whether mysqld takes writes, as far as is known. ``make_read_only()`` blocks and raises
-    Unavailable when mysqld will not; ``kill()`` is the last resort and cannot fail."""
+    Unavailable when mysqld will not; ``kill()`` is the last resort and cannot fail. ``executed()``: what mysqld was
+    seen to have executed, and when, for the voters to tell their lag by."""
 
     def __init__(
         self,
@@ -47,6 +50,7 @@ class Guard:
         writable: Callable[[], bool],
         make_read_only: Callable[[], None],
         kill: Callable[[], None],
+        executed: Callable[[], Executed | None] = lambda: None,
     ) -> None:
         self._cluster, self._node = own
         self._beat_seconds = beat_seconds
@@ -54,6 +58,7 @@ class Guard:
         self._writable = writable
         self._make_read_only = make_read_only
         self._kill = kill
+        self._executed = executed
         self._fencing = ThreadPoolExecutor(4, "fence")
         self._changed = asyncio.Event()
         self._holder: Holder | None = None
@@ -136,7 +141,15 @@ class Guard:
 
     async def _ask(self, caller: Caller, voter: Node, own: Node) -> None:
         asked_at = clock.now()
-        question = VouchRequest(cluster=self._cluster, node=own.name, address=own.address, port=own.port)
+        executed, seen_at = self._executed() or (None, asked_at)
+        question = VouchRequest(
+            cluster=self._cluster,
+            node=own.name,
+            address=own.address,
+            port=own.port,
+            gtid_executed=executed,
+            seconds_ago=max(0.0, asked_at - seen_at),
+        )
         url = base_url(voter.address, voter.agent_port) + VOUCH_PATH
         try:
             await caller.post(url, question, Vouch, self._beat_seconds)

@@ -22,6 +22,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors impor
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.health import Health, HealthRule
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.lease import PROOF_BEATS, WatchView, ack_refusal
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import LeaseState, Observation
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.thresholds import Raised
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.wire import (
     RELAY_PATH,
     REPORT_PATH,
@@ -40,6 +41,7 @@ from ..fleet import Fleet, Member
 from ..https import Peer, Route, serving
 from ..loop import ready
 from ..settings import MonitorSettings
+from .breaches import Breaches, OnBreach, log_breach
 from .electorate import terms_of, update
 from .register import Key, Register
 from .warrant import Warrant
@@ -52,7 +54,9 @@ JUDGE_BEATS = 0.25  # how often silence is looked at, in beats
 class Monitor:
     """One monitor. What it knows of nodes is in ``register``; what is on record is in ``fleet``."""
 
-    def __init__(self, settings: MonitorSettings, store: Store, caller: Caller) -> None:
+    def __init__(
+        self, settings: MonitorSettings, store: Store, caller: Caller, on_breach: OnBreach = log_breach
+    ) -> None:
         self._settings = settings
         self._store = store
         self._caller = caller
@@ -60,13 +64,14 @@ class Monitor:
         self._beat_seconds = settings.profile.beat_seconds
         self._url = base_url(settings.listen.host, settings.listen.port)
         self._urls: dict[str, str] = {}
-        self._written: dict[Key, tuple[HealthRule, LeaseState]] = {}
+        self._written: dict[Key, tuple[HealthRule, LeaseState, tuple[Raised, ...]]] = {}
         self._fleet = Fleet(store, lambda _cluster: self._share())
         self._warrant = Warrant(store, settings.name, self._beat_seconds, self._fleet.refresh)
         self._session = 0
         self._learned: frozenset[str] = frozenset()
         self._judging: dict[Key, asyncio.Lock] = {}
         self._register = Register(self._beat_seconds)
+        self._breaches = Breaches(store, on_breach)
         self._present = asyncio.Event()
 
     @property
@@ -97,6 +102,7 @@ class Monitor:
                 self._session = self._store.session
                 self._warrant.forget()
                 self._written.clear()
+                self._breaches.forget()
         else:
             log.warning("the ZooKeeper session is interrupted; silence is counted anew once it is back")
 
@@ -141,6 +147,7 @@ class Monitor:
             self._warrant.forget(*gone)
         for key in gone:
             self._written.pop(key, None)
+            self._breaches.forget(key)
         self._register.watch_only(mine, time.monotonic())
 
     async def _serve_report(self, peer: Peer, report: Observation) -> Acknowledgement:
@@ -223,8 +230,9 @@ class Monitor:
         async with self._judging.setdefault(key, asyncio.Lock()):
             if suspicious and self._warrant.claimed(key):
                 await self._suspect(key, rule, member)
-            if self._written.get(key) != (rule, lease):
-                await self._write_health(key, rule, lease)
+            found = await self._breaches.judge(key, rule.health, member, self._register.last(key))
+            if self._written.get(key) != (rule, lease, found):
+                await self._write_health(key, rule, lease, found)
 
     def _lease(self, key: Key, rule: HealthRule, member: Member) -> LeaseState:
         """What protects the node, by its agent's last word; nothing does where that agent is silent."""
@@ -249,7 +257,7 @@ class Monitor:
         if await self._warrant.suspect(key, suspicion):
             log.warning("suspected %s: %s", "/".join(key), rule.because)
 
-    async def _write_health(self, key: Key, rule: HealthRule, lease: LeaseState) -> None:
+    async def _write_health(self, key: Key, rule: HealthRule, lease: LeaseState, breaches: tuple[Raised, ...]) -> None:
         health = NodeHealth(
             node=key[1],
             health=rule.health,
@@ -257,11 +265,16 @@ class Monitor:
             monitor=self._settings.name,
             changed_at=time.time(),
             lease=lease,
+            breaches=breaches,
             observation=self._register.last(key),
         )
         if not await self._warrant.write(key, health):
             return
-        self._written[key] = (rule, lease)
+        before = self._written.get(key)
+        self._written[key] = (rule, lease, breaches)
+        self._breaches.written(key)
+        if before and before[:2] == (rule, lease):
+            return
         log.info("%s is %s: %s", "/".join(key), rule.health.value, rule.because)
 
 

@@ -22,6 +22,11 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors impor
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.health import Health, HealthRule
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.lease import PROOF_BEATS, WatchView, ack_refusal
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import LeaseState, Observation
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.occasions import (
+    notice_of_lease_off,
+    notice_of_quarantine,
+    notice_of_suspicion,
+)
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.wire import (
     RELAY_PATH,
     REPORT_PATH,
@@ -39,6 +44,7 @@ from .. import clock
 from ..fleet import Fleet, Member
 from ..https import Peer, Route, serving
 from ..loop import ready
+from ..notifier import Tell, notifying, tell_nobody
 from ..settings import MonitorSettings
 from .electorate import terms_of, update
 from .register import Key, Register
@@ -52,7 +58,8 @@ JUDGE_BEATS = 0.25  # how often silence is looked at, in beats
 class Monitor:
     """One monitor. What it knows of nodes is in ``register``; what is on record is in ``fleet``."""
 
-    def __init__(self, settings: MonitorSettings, store: Store, caller: Caller) -> None:
+    def __init__(self, settings: MonitorSettings, store: Store, caller: Caller, tell: Tell = tell_nobody) -> None:
+        self._tell = tell
         self._settings = settings
         self._store = store
         self._caller = caller
@@ -61,7 +68,7 @@ class Monitor:
         self._url = base_url(settings.listen.host, settings.listen.port)
         self._urls: dict[str, str] = {}
         self._written: dict[Key, tuple[HealthRule, LeaseState]] = {}
-        self._fleet = Fleet(store, lambda _cluster: self._share())
+        self._fleet = Fleet(store, lambda _cluster: self._share(), self._tell_of_quarantine)
         self._warrant = Warrant(store, settings.name, self._beat_seconds, self._fleet.refresh)
         self._session = 0
         self._learned: frozenset[str] = frozenset()
@@ -248,6 +255,7 @@ class Monitor:
             return
         if await self._warrant.suspect(key, suspicion):
             log.warning("suspected %s: %s", "/".join(key), rule.because)
+            self._tell(notice_of_suspicion(suspicion))
 
     async def _write_health(self, key: Key, rule: HealthRule, lease: LeaseState) -> None:
         health = NodeHealth(
@@ -261,8 +269,17 @@ class Monitor:
         )
         if not await self._warrant.write(key, health):
             return
+        guarded = key not in self._written or self._written[key][1] is not LeaseState.OFF
         self._written[key] = (rule, lease)
         log.info("%s is %s: %s", "/".join(key), rule.health.value, rule.because)
+        if lease is LeaseState.OFF and guarded:
+            self._tell(notice_of_lease_off(cluster=key[0], node=key[1], at=time.time(), by=self._settings.name))
+
+    def _tell_of_quarantine(self, cluster: str, sentence: str) -> None:
+        """One monitor does; all of them see it."""
+        if watcher(cluster, self._urls) == self._settings.name:
+            name = self._settings.name
+            self._tell(notice_of_quarantine(cluster=cluster, sentence=sentence, at=time.time(), by=name))
 
 
 async def run(settings: MonitorSettings, stop: asyncio.Event) -> None:
@@ -272,8 +289,8 @@ async def run(settings: MonitorSettings, stop: asyncio.Event) -> None:
         keeper.hosts, keeper.root, session_seconds=keeper.session_seconds, connect_seconds=keeper.connect_seconds
     )
     with session as store:
-        async with Caller(settings.tls.files) as caller:
-            monitor = Monitor(settings, store, caller)
+        async with Caller(settings.tls.files) as caller, notifying(settings.targets) as tell:
+            monitor = Monitor(settings, store, caller, tell)
             async with serving(settings.listen, settings.tls.files, monitor.routes):
                 await monitor.start()
                 ready(f"monitor {settings.name}")

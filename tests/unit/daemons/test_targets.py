@@ -12,13 +12,15 @@ import yaml
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.codec import decode_plain
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.notice import Kind, Severity, Wants
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.notice import Kind, Notice, Severity, Wants
 from ansible_collections.altair.mysql_ha.plugins.plugin_utils._daemons import loop
+from ansible_collections.altair.mysql_ha.plugins.plugin_utils._daemons.notifier import letter_of
 from ansible_collections.altair.mysql_ha.plugins.plugin_utils._daemons.settings import (
     MonitorSettings,
     OrchestratorSettings,
 )
 from tests.unit.daemons.test_command_line import KINDS, files, good, never
+from tests.unit.tree import source
 
 __all__ = ["files"]  # the fixture
 
@@ -149,3 +151,32 @@ def test_trying_names_each_target_that_was_not_told_and_ends_with_1(
     assert second == "program (command): told"
     assert tried("orchestrator", files, tmp_path) == 1
     assert capsys.readouterr().out == "the settings name no notifications\n"
+
+
+def shown(form: str) -> str:
+    """The first example of that form in the operator's section."""
+    section = source.text("docs/operating.md").partition("## Notifications")[2]
+    return section.partition(f"```{form}\n")[2].partition("```")[0]
+
+
+def test_the_operators_examples_are_taken_and_look_like_what_is_sent(files: Path) -> None:
+    taken = settings("orchestrator", files, *yaml.safe_load(shown("yaml"))["notifications"])
+    assert [(target.name, target.kind) for target in taken.targets] == [
+        ("on-call", "webhook"),
+        ("chat", "webhook"),
+        ("mail", "email"),
+        ("ticket", "command"),
+    ]
+    example = json.loads(shown("json"))
+    told = Notice(
+        kind=Kind(example["kind"]),
+        severity=Severity(example["severity"]),
+        cluster=example["cluster"],
+        node=example["node"],
+        sentence=example["sentence"],
+        job=example["job"],
+        epoch=example["epoch"],
+        at=example["at"],
+        by=example["by"],
+    )
+    assert letter_of(told).payload == example

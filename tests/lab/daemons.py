@@ -106,13 +106,13 @@ def command(daemon: str, settings: Path) -> list[str]:
     return [sys.executable, "-m", f"{PACKAGE}.{daemon}", "--settings", str(settings)]
 
 
-def start_daemon(lab: Lab, host: Host, profile: str = "altair") -> None:
-    """Write the settings of the host's daemon and start it under its role's name."""
+def start_daemon(lab: Lab, host: Host, profile: str = "altair", more: Mapping[str, object] | None = None) -> None:
+    """Write the settings of the host's daemon, with `more` of them, and start it under its role's name."""
     daemon = role(host.name)
     if daemon is None:
         raise LabError(f"Host {host.name} has no daemon of ours; db, mon and orc hosts have.")
     path = host.etc / f"{daemon}.yml"
-    path.write_text(yaml.safe_dump(settings_of(lab, host, profile)))
+    path.write_text(yaml.safe_dump({**settings_of(lab, host, profile), **(more or {})}))
     home = host.folder / "home"
     home.mkdir(exist_ok=True)
     host.start(daemon, command(daemon, path), {"ANSIBLE_HOME": str(home), "HOME": str(home)})

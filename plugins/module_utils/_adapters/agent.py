@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -119,6 +119,36 @@ def _sentence(raw: bytes) -> str:
         return decode(Refusal, raw, "refusal").sentence
     except InvalidInput:
         return raw[:200].decode("utf-8", "replace")
+
+
+async def post_to_stranger(
+    url: str, body: bytes, headers: Mapping[str, str], context: ssl.SSLContext, seconds: float
+) -> int:
+    """The status that an HTTP server outside the system answers with; Unavailable, without the URL, when it does not.
+
+    A URL may itself be a secret. Redirects are not followed: the headers may be one, too.
+    """
+    deps.require("aiohttp")
+    try:
+        async with (
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as session,
+            session.post(
+                url,
+                data=body,
+                headers=dict(headers),
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=min(seconds, CONNECT_SECONDS_MAX)),
+            ) as reply,
+        ):
+            return int(reply.status)
+    except TimeoutError:
+        raise Unavailable(f"it did not answer within {seconds:g} s") from None
+    except aiohttp.ClientConnectorCertificateError as error:
+        raise Unavailable(f"its certificate is not trusted: {error.certificate_error}") from None
+    except aiohttp.ClientConnectorError as error:
+        raise Unavailable(f"it cannot be connected to: {error.os_error.strerror or type(error).__name__}") from None
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        raise Unavailable(f"it cannot be spoken to ({type(error).__name__})") from None
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:

@@ -15,7 +15,7 @@ from .._core.errors import InvalidInput
 from . import deps
 
 with deps.declare("pydantic"):
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import Field, TypeAdapter, ValidationError
 
 Shape = TypeVar("Shape")
 
@@ -41,6 +41,11 @@ def first_fault(error: ValidationError) -> str:
     where = ".".join(str(part) for part in fault["loc"])
     what = _PLAIN_WORDS.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
     return f"{where}: {what}" if where else what
+
+
+def told_apart_by(key: str) -> Any:
+    """For ``Annotated[A | B, ...]``: the field ``key`` says which is meant, so that a fault is named of one only."""
+    return Field(discriminator=key) if deps.present("pydantic") else key
 
 
 def encode(value: object) -> bytes:

@@ -25,6 +25,10 @@ def declare(package: str) -> Iterator[None]:
         _missing[package] = str(error)
 
 
+def present(package: str) -> bool:
+    return package not in _missing
+
+
 def require(*packages: str) -> None:
     """Raise InvalidInput that names the packages which could not be imported by this Python."""
     lacking = [package for package in packages if package in _missing]

@@ -75,9 +75,18 @@ def read_member(store: Store, cluster: str) -> Member:
 
 
 class Fleet:
-    """``members`` by cluster name. ``on_change(cluster)`` runs on the event loop after a refresh."""
+    """``members`` by cluster name. ``on_change(cluster)`` runs on the event loop after a refresh.
 
-    def __init__(self, store: Store, on_change: Callable[[str], None]) -> None:
+    ``on_quarantine(cluster, sentence)`` does when what was read is garbage.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        on_change: Callable[[str], None],
+        on_quarantine: Callable[[str, str], None] = lambda _cluster, _sentence: None,
+    ) -> None:
+        self._on_quarantine = on_quarantine
         self._store = store
         self._on_change = on_change
         self._loop = asyncio.get_running_loop()
@@ -128,6 +137,7 @@ class Fleet:
             self.members.pop(name, None)
             self.quarantined[name] = str(error)
             log.error("cluster %s is set aside: %s", name, error)
+            self._on_quarantine(name, str(error))
             return False
         if begun > self._shown.get(name, 0):
             self._shown[name] = begun

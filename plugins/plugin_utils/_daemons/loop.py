@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import AltairError
 
+from .notifier import try_targets
 from .settings import Settings, load
 
 Body = Callable[[Settings, asyncio.Event], Awaitable[None]]
@@ -50,6 +51,7 @@ def main(name: str, kind: type[Settings], body: Body[Settings], arguments: list[
     parser.add_argument(
         "--check", action="store_true", help="only say whether the settings, and the files they name, are good"
     )
+    parser.add_argument("--try-notifications", action="store_true", help="only send a test notice to each target")
     parser.add_argument("--verbose", action="store_true", help="log every beat")
     given = parser.parse_args(arguments)
     logging.basicConfig(
@@ -62,6 +64,8 @@ def main(name: str, kind: type[Settings], body: Body[Settings], arguments: list[
     try:
         settings = load(given.settings, kind)
         settings.prove()
+        if given.try_notifications:
+            return try_targets(settings.targets, f"altair-{name}")
         if not given.check:
             asyncio.run(_until_signalled(settings, body))
     except AltairError as error:

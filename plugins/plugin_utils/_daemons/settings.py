@@ -10,11 +10,10 @@ The text below a key is what docs/settings.md says of it. Types, unknown and mis
 from __future__ import annotations
 
 import ipaddress
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 
@@ -23,34 +22,9 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.codec im
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql import read_option_file
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput
 
+from .checked import Checked, Matching, Name, Port, Text, Within
+from .targets import Target, prove_targets
 
-@dataclass(frozen=True, slots=True)
-class Within:
-    """Bounds of a number, both allowed."""
-
-    low: float
-    high: float
-
-    def fault(self, value: float) -> str:
-        return "" if self.low <= value <= self.high else f"must be from {self.low:g} to {self.high:g}"
-
-
-@dataclass(frozen=True, slots=True)
-class Matching:
-    """A pattern that a text, or each text of a list, must match whole; ``form`` says it for people."""
-
-    pattern: str
-    form: str
-
-    def fault(self, value: str | tuple[str, ...]) -> str:
-        texts = (value,) if isinstance(value, str) else value
-        held = bool(texts) and all(re.fullmatch(self.pattern, text) for text in texts)
-        return "" if held else f"must be {self.form}"
-
-
-Name = Annotated[str, Matching(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "lower-case letters, digits and inner hyphens")]
-Text = Annotated[str, Matching(r"(?s).+", "a text that is not empty")]
-Port = Annotated[int, Within(1, 65535)]
 Urls = Annotated[tuple[str, ...], Matching(r"https://[A-Za-z0-9.:\[\]-]+:[0-9]+", "one or more of https://host:port")]
 FILE_VARIABLES = (
     "altair_mysql_credentials_file",
@@ -62,25 +36,17 @@ FILE_VARIABLES = (
 ProbeSeconds = Annotated[float, Within(0.1, 30.0)]
 
 
-class _Checked:
-    """What every group of settings has: no unknown key (pydantic reads this from the class), and its own bounds."""
-
-    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
-
-    def __post_init__(self) -> None:
-        for name, hint in get_type_hints(type(self), include_extras=True).items():
-            for mark in getattr(hint, "__metadata__", ()):
-                fault = mark.fault(getattr(self, name))
-                if fault:
-                    raise ValueError(f"{name} {fault}")
-
-
-class DaemonSettings(_Checked):
+class DaemonSettings(Checked):
     """What each daemon's settings can do besides holding values."""
 
     def prove(self) -> None:
         """Raise InvalidInput that names the file when one that these settings name cannot be used."""
         raise NotImplementedError
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Whom it tells what people should know."""
+        return ()
 
 
 class Profile(StrEnum):
@@ -95,7 +61,7 @@ class Profile(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Listen(_Checked):
+class Listen(Checked):
     host: str
     """Own IP address, not 0.0.0.0: a monitor announces it to the other monitors."""
     port: Port
@@ -110,7 +76,7 @@ class Listen(_Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tls(_Checked):
+class Tls(Checked):
     ca: str
     """PEM file of the authority that signed every certificate of the system."""
     certificate: str
@@ -124,7 +90,7 @@ class Tls(_Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Zookeeper(_Checked):
+class Zookeeper(Checked):
     hosts: Text
     """ZooKeeper servers as host:port, separated by commas."""
     root: Annotated[str, Matching(r"(/[A-Za-z0-9_-]+)+/?", "a path such as /altair")] = "/altair"
@@ -136,7 +102,7 @@ class Zookeeper(_Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mysqld(_Checked):
+class Mysqld(Checked):
     """The mysqld beside the agent. ``pid_file`` and ``data_folder`` tell its process; see agent/process.py."""
 
     host: str = "127.0.0.1"
@@ -195,13 +161,20 @@ class MonitorSettings(DaemonSettings):
     zookeeper: Zookeeper
     profile: Profile = Profile.ALTAIR
     """The beat to expect of the agents."""
+    notifications: tuple[Target, ...] = ()
+    """Whom to tell what people should know, a list; see [below](#notifications)."""
 
     def prove(self) -> None:
         tls_context(self.tls.files, server=True)
+        prove_targets(self.notifications)
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        return self.notifications
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mysql(_Checked):
+class Mysql(Checked):
     """How the orchestrator itself tries a suspected primary."""
 
     credentials_file: str
@@ -223,7 +196,7 @@ def _files_named_in(variables_file: str) -> dict[str, str]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Runner(_Checked):
+class Runner(Checked):
     """How a job's playbook is run: by the warm process, or by plain ``ansible-playbook``."""
 
     kind: Literal["hot_spare", "ansible_playbook"] = "hot_spare"
@@ -264,11 +237,18 @@ class OrchestratorSettings(DaemonSettings):
     host_command: tuple[str, ...] = ()
     """A program and its arguments that knows about hosts, for example from the cloud. It is given a node's name and
     address and ends with 0 when the host is up, 1 when it is down, anything else when it cannot tell."""
+    notifications: tuple[Target, ...] = ()
+    """Whom to tell what people should know, a list; see [below](#notifications)."""
 
     def prove(self) -> None:
         tls_context(self.tls.files, server=False)
         read_option_file(self.mysql.credentials_file)
         self.runner.prove()
+        prove_targets(self.notifications)
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        return self.notifications
 
 
 Settings = TypeVar("Settings", bound=DaemonSettings)

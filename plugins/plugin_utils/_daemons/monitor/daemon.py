@@ -22,6 +22,12 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors impor
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.health import Health, HealthRule
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.lease import PROOF_BEATS, WatchView, ack_refusal
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import LeaseState, Observation
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.occasions import (
+    notice_of_breach,
+    notice_of_lease_off,
+    notice_of_quarantine,
+    notice_of_suspicion,
+)
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.thresholds import Raised
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.wire import (
     RELAY_PATH,
@@ -40,8 +46,9 @@ from .. import clock
 from ..fleet import Fleet, Member
 from ..https import Peer, Route, serving
 from ..loop import ready
+from ..notifier import Tell, notifying, tell_nobody
 from ..settings import MonitorSettings
-from .breaches import Breaches, OnBreach, log_breach
+from .breaches import Breaches, BreachNews, log_breach
 from .electorate import terms_of, update
 from .register import Key, Register
 from .warrant import Warrant
@@ -54,9 +61,8 @@ JUDGE_BEATS = 0.25  # how often silence is looked at, in beats
 class Monitor:
     """One monitor. What it knows of nodes is in ``register``; what is on record is in ``fleet``."""
 
-    def __init__(
-        self, settings: MonitorSettings, store: Store, caller: Caller, on_breach: OnBreach = log_breach
-    ) -> None:
+    def __init__(self, settings: MonitorSettings, store: Store, caller: Caller, tell: Tell = tell_nobody) -> None:
+        self._tell = tell
         self._settings = settings
         self._store = store
         self._caller = caller
@@ -65,13 +71,13 @@ class Monitor:
         self._url = base_url(settings.listen.host, settings.listen.port)
         self._urls: dict[str, str] = {}
         self._written: dict[Key, tuple[HealthRule, LeaseState, tuple[Raised, ...]]] = {}
-        self._fleet = Fleet(store, lambda _cluster: self._share())
+        self._fleet = Fleet(store, lambda _cluster: self._share(), self._tell_of_quarantine)
         self._warrant = Warrant(store, settings.name, self._beat_seconds, self._fleet.refresh)
         self._session = 0
         self._learned: frozenset[str] = frozenset()
         self._judging: dict[Key, asyncio.Lock] = {}
         self._register = Register(self._beat_seconds)
-        self._breaches = Breaches(store, on_breach)
+        self._breaches = Breaches(store, self._on_breach)
         self._present = asyncio.Event()
 
     @property
@@ -256,6 +262,7 @@ class Monitor:
             return
         if await self._warrant.suspect(key, suspicion):
             log.warning("suspected %s: %s", "/".join(key), rule.because)
+            self._tell(notice_of_suspicion(suspicion))
 
     async def _write_health(self, key: Key, rule: HealthRule, lease: LeaseState, breaches: tuple[Raised, ...]) -> None:
         health = NodeHealth(
@@ -275,7 +282,30 @@ class Monitor:
         self._breaches.written(key)
         if before and before[:2] == (rule, lease):
             return
+        guarded = before is None or before[1] is not LeaseState.OFF
         log.info("%s is %s: %s", "/".join(key), rule.health.value, rule.because)
+        if lease is LeaseState.OFF and guarded:
+            self._tell(notice_of_lease_off(cluster=key[0], node=key[1], at=time.time(), by=self._settings.name))
+
+    def _on_breach(self, news: BreachNews) -> None:
+        log_breach(news)
+        self._tell(
+            notice_of_breach(
+                cluster=news.cluster,
+                node=news.node,
+                about=news.breach.breach.value,
+                sentence=news.breach.because,
+                at=time.time(),
+                by=self._settings.name,
+                over=news.over,
+            )
+        )
+
+    def _tell_of_quarantine(self, cluster: str, sentence: str) -> None:
+        """One monitor does; all of them see it."""
+        if watcher(cluster, self._urls) == self._settings.name:
+            name = self._settings.name
+            self._tell(notice_of_quarantine(cluster=cluster, sentence=sentence, at=time.time(), by=name))
 
 
 async def run(settings: MonitorSettings, stop: asyncio.Event) -> None:
@@ -285,8 +315,8 @@ async def run(settings: MonitorSettings, stop: asyncio.Event) -> None:
         keeper.hosts, keeper.root, session_seconds=keeper.session_seconds, connect_seconds=keeper.connect_seconds
     )
     with session as store:
-        async with Caller(settings.tls.files) as caller:
-            monitor = Monitor(settings, store, caller)
+        async with Caller(settings.tls.files) as caller, notifying(settings.targets) as tell:
+            monitor = Monitor(settings, store, caller, tell)
             async with serving(settings.listen, settings.tls.files, monitor.routes):
                 await monitor.start()
                 ready(f"monitor {settings.name}")

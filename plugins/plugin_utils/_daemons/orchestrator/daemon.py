@@ -22,8 +22,10 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.screen
 
 from ..fleet import Fleet
 from ..loop import ready
+from ..notifier import Tell, notifying, tell_nobody
 from ..settings import OrchestratorSettings
 from .desk import Desk
+from .follower import JobFollower
 from .runner import PlaybookRunner, runner_for
 
 log = logging.getLogger(__name__)
@@ -35,7 +37,16 @@ PRESENCE_SECONDS = 1.0
 class Orchestrator:
     """One orchestrator: a desk for each cluster, each attended by its own task."""
 
-    def __init__(self, settings: OrchestratorSettings, store: Store, means: Means, runner: PlaybookRunner) -> None:
+    def __init__(
+        self,
+        settings: OrchestratorSettings,
+        store: Store,
+        means: Means,
+        runner: PlaybookRunner,
+        tell: Tell = tell_nobody,
+    ) -> None:
+        self._tell = tell
+        self._follower = JobFollower(settings.name, tell)
         self._settings = settings
         self._store = store
         self._means = means
@@ -58,6 +69,8 @@ class Orchestrator:
             await asyncio.sleep(PRESENCE_SECONDS)
 
     def _cluster_changed(self, cluster: str) -> None:
+        if cluster in self._fleet.members:
+            self._follower.look(cluster, self._fleet.members[cluster].job)
         if cluster in self._desks:
             self._desks[cluster].wake()
             return
@@ -68,6 +81,7 @@ class Orchestrator:
             self._means,
             self._runner,
             host_command=self._settings.host_command,
+            tell=self._tell,
         )
         self._desks[cluster] = desk
         log.info("attending cluster %s", cluster)
@@ -103,9 +117,9 @@ async def run(settings: OrchestratorSettings, stop: asyncio.Event) -> None:
         keeper.hosts, keeper.root, session_seconds=keeper.session_seconds, connect_seconds=keeper.connect_seconds
     )
     with session as store, ThreadPoolExecutor(16, "connect") as threads:
-        async with Caller(settings.tls.files) as caller:
+        async with Caller(settings.tls.files) as caller, notifying(settings.targets) as tell:
             means = Means(caller=caller, login=login, seconds=seconds + AGENT_MARGIN_SECONDS, threads=threads)
-            orchestrator = Orchestrator(settings, store, means, runner)
+            orchestrator = Orchestrator(settings, store, means, runner, tell)
             await runner.prepare()
             try:
                 await orchestrator.start()

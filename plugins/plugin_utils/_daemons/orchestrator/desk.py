@@ -22,6 +22,11 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors impor
     Unavailable,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.lifecycle import JobState
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.occasions import (
+    notice_of_failed_run,
+    notice_of_quarantine,
+    notice_of_screening,
+)
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.permission import blockers, blockers_in_detail
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.verdict import Rule, judge
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import (
@@ -49,6 +54,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.permit
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.screening import Means
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.screenings import put_on_record, screening_of
 
+from ..notifier import Tell, tell_nobody
 from .runner import PlaybookRunner
 
 log = logging.getLogger(__name__)
@@ -80,7 +86,9 @@ class Desk:
         runner: PlaybookRunner,
         *,
         host_command: Sequence[str] = (),
+        tell: Tell = tell_nobody,
     ) -> None:
+        self._tell = tell
         self._cluster = cluster
         self._owner = owner
         self._store = store
@@ -137,8 +145,10 @@ class Desk:
         path = suspicion_path(self._cluster)
         try:
             await asyncio.to_thread(self._store.read, path, Suspicion)
-        except InvalidInput:
+        except InvalidInput as error:
             log.error("%s: the suspicion that cannot be read is set aside", self._cluster)
+            by = self._owner
+            self._tell(notice_of_quarantine(cluster=self._cluster, sentence=str(error), at=time.time(), by=by))
             with suppress(AltairError):
                 await asyncio.to_thread(self._store.delete, path)
         except AltairError as error:
@@ -187,6 +197,7 @@ class Desk:
         news = self._is_news(found)
         if news:
             log.warning("%s/%s: %s, %s", self._cluster, primary, rule.verdict.value, rule.because)
+            self._tell(notice_of_screening(found))
         if against:
             if news:
                 log.warning("%s is not failed over: %s", self._cluster, "; ".join(blockers_in_detail(situation)))
@@ -245,6 +256,8 @@ class Desk:
                 log.warning("job %s: the playbook ended with %d, the job is %s", job.id, code, state)
                 return
             log.error("job %s: a run ended with %d: %s", job.id, code, record.job.value.trouble or "see its log")
+            if not record.job.value.trouble:
+                self._tell(notice_of_failed_run(record.job.value, code, at=time.time(), by=self._owner))
             await asyncio.sleep(pause_seconds)
 
 

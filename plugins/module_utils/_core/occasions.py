@@ -1,0 +1,199 @@
+# Copyright: the altair.mysql_ha maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What happened, as a notice: one function an occasion; and what of a job's record is new since the last look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .lifecycle import JobState
+from .notice import Kind, Notice, Severity
+from .znodes import Job, Screening, Suspicion
+
+
+def notice_of_test(*, by: str, at: float) -> Notice:
+    return Notice(
+        kind=Kind.TEST,
+        severity=Severity.INFO,
+        cluster="",
+        sentence="this is a test; nothing has happened",
+        at=at,
+        by=by,
+    )
+
+
+def notice_of_suspicion(suspicion: Suspicion) -> Notice:
+    return Notice(
+        kind=Kind.SUSPICION,
+        severity=Severity.WARNING,
+        cluster=suspicion.cluster,
+        node=suspicion.primary,
+        epoch=suspicion.epoch,
+        sentence=suspicion.because,
+        at=suspicion.raised_at,
+        by=suspicion.monitor,
+    )
+
+
+def notice_of_breach(
+    *,
+    cluster: str,
+    node: str,
+    about: str,
+    sentence: str,
+    at: float,
+    by: str,
+    critical: bool = False,
+    over: bool = False,
+) -> Notice:
+    """``about``: the threshold's name; ``over``: the node is back within it."""
+    severity = Severity.INFO if over else Severity.CRITICAL if critical else Severity.WARNING
+    return Notice(
+        kind=Kind.BREACH, severity=severity, cluster=cluster, node=node, sentence=sentence, about=about, at=at, by=by
+    )
+
+
+def notice_of_lease_off(*, cluster: str, node: str, at: float, by: str) -> Notice:
+    return Notice(
+        kind=Kind.UNPROTECTED,
+        severity=Severity.WARNING,
+        cluster=cluster,
+        node=node,
+        sentence="its agent is silent, so nothing guards the lease of this primary; a failover of it may have to pause",
+        at=at,
+        by=by,
+    )
+
+
+def notice_of_quarantine(*, cluster: str, sentence: str, at: float, by: str) -> Notice:
+    return Notice(kind=Kind.QUARANTINE, severity=Severity.CRITICAL, cluster=cluster, sentence=sentence, at=at, by=by)
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """How grave a conclusion is: the first row that matches."""
+
+    severity: Severity
+    because: str
+    matches: Callable[[Screening], bool]
+
+
+WEIGHTS: tuple[Weight, ...] = (
+    Weight(Severity.INFO, "somebody reaches the primary", lambda found: found.verdict.refutes),
+    Weight(Severity.WARNING, "a failover begins", lambda found: not found.blockers),
+    Weight(Severity.WARNING, "nobody can tell", lambda found: not found.actionable),
+    Weight(Severity.CRITICAL, "a dead primary is not replaced", lambda _found: True),
+)
+
+
+def notice_of_screening(found: Screening) -> Notice:
+    """The verdict, and why no failover follows; that the primary lives is reason enough."""
+    forbidden = found.blockers and not found.verdict.refutes
+    why_not = f"; not failed over because {', '.join(found.blockers)}" if forbidden else ""
+    return Notice(
+        kind=Kind.CONCLUSION,
+        severity=next(weight.severity for weight in WEIGHTS if weight.matches(found)),
+        cluster=found.cluster,
+        node=found.primary,
+        epoch=found.epoch,
+        sentence=f"{found.verdict.value}: {found.because}{why_not}",
+        at=found.screened_at,
+        by=found.screened_by,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One way in which a job's record gives news. ``sentence`` of the job as it is now."""
+
+    kind: Kind
+    severity: Severity
+    sentence: Callable[[Job], str]
+    happened: Callable[[Job | None, Job], bool]
+
+
+def _another(before: Job | None, now: Job) -> bool:
+    return before is None or before.id != now.id
+
+
+def _became(before: Job | None, now: Job, state: JobState) -> bool:
+    return now.state is state and (before is None or _another(before, now) or before.state is not state)
+
+
+TURNS: tuple[Turn, ...] = (
+    Turn(
+        Kind.JOB_OPENED,
+        Severity.WARNING,
+        lambda job: (
+            f"{job.owner} replaces {job.old_primary}: {job.because if not job.state.ended else 'job ' + job.id}"
+        ),
+        happened=lambda before, now: before is None or _another(before, now),
+    ),
+    Turn(
+        Kind.JOB_OPENED,
+        Severity.WARNING,
+        lambda job: f"{job.owner} goes on with replacing {job.old_primary}: {job.because}",
+        happened=lambda before, now: (
+            before is not None and before.id == now.id and now.epoch != before.epoch and not now.state.ended
+        ),
+    ),
+    Turn(
+        Kind.JOB_TROUBLE,
+        Severity.CRITICAL,
+        lambda job: job.trouble,
+        happened=lambda before, now: (
+            now.state is JobState.RUNNING
+            and bool(now.trouble)
+            and (before is None or _another(before, now) or now.trouble != before.trouble)
+        ),
+    ),
+    Turn(
+        Kind.JOB_PAUSED,
+        Severity.CRITICAL,
+        lambda job: f"nothing was promoted, a person's word is needed: {job.because}",
+        happened=lambda before, now: _became(before, now, JobState.PAUSED),
+    ),
+    Turn(
+        Kind.JOB_DONE,
+        Severity.INFO,
+        lambda job: job.because,
+        happened=lambda before, now: _became(before, now, JobState.DONE),
+    ),
+    Turn(
+        Kind.JOB_ABORTED,
+        Severity.WARNING,
+        lambda job: job.because,
+        happened=lambda before, now: _became(before, now, JobState.ABORTED),
+    ),
+)
+
+
+def _of_job(kind: Kind, severity: Severity, job: Job, sentence: str, *, at: float, by: str) -> Notice:
+    return Notice(
+        kind=kind,
+        severity=severity,
+        cluster=job.cluster,
+        node=job.old_primary,
+        job=job.id,
+        epoch=job.epoch,
+        sentence=sentence,
+        at=at,
+        by=by,
+    )
+
+
+def news_of_job(before: Job | None, now: Job, *, at: float, by: str) -> tuple[Notice, ...]:
+    """What is new in a job's record. ``before``: the record as last seen; None: there was none."""
+    return tuple(
+        _of_job(turn.kind, turn.severity, now, turn.sentence(now), at=at, by=by)
+        for turn in TURNS
+        if turn.happened(before, now)
+    )
+
+
+def notice_of_failed_run(job: Job, code: int, *, at: float, by: str) -> Notice:
+    """Of a run that ended without a word on record."""
+    sentence = f"a run of the playbook ended with {code} and left no reason on record; its log has it"
+    return _of_job(Kind.JOB_TROUBLE, Severity.CRITICAL, job, sentence, at=at, by=by)

@@ -2,6 +2,7 @@
 
 Reads orders (JSON, one a line) from standard input and answers each on standard output:
 
+    {"do": "begin"}                   beat from now on
     {"do": "status"}                  how many have been acknowledged since the last "forget"
     {"do": "forget"}                  count acknowledgements anew
     {"do": "measure", "beats": 6}     the next six beats of every agent, answered when they are over
@@ -40,6 +41,7 @@ class SimulatedAgent:
         "link",
         "member",
         "number",
+        "retrying",
         "sequence",
         "silent",
         "version",
@@ -51,7 +53,7 @@ class SimulatedAgent:
         self.number, self.member, self.words = number, member, text
         self.link: Link | None = None
         self.sequence = self.version = 0
-        self.well, self.silent = True, False
+        self.well, self.silent, self.retrying = True, False, False
         self.asked_at: float | None = None
         self.due_at, self.acked = 0.0, True
 
@@ -88,13 +90,11 @@ class Crowd:
 
     def run(self) -> None:
         """Until standard input ends."""
-        begun, count = time.monotonic(), len(self._agents)
-        self._due = [(begun + self._beat * number / count, number, True) for number in range(count)]
         self._epoll.register(0, select.EPOLLIN)
         orders = b""
         while True:
-            wait = max(self._due[0][0] - time.monotonic(), 0.0)
-            for descriptor, _event in self._epoll.poll(min(wait, 0.1)):
+            wait = self._due[0][0] - time.monotonic() if self._due else 1.0
+            for descriptor, _event in self._epoll.poll(min(max(wait, 0.0), 0.1)):
                 if descriptor:
                     self._readable(self._linked.get(descriptor))
                     continue
@@ -105,7 +105,7 @@ class Crowd:
                 for line in lines:
                     self._obey(json.loads(line))
             now = time.monotonic()
-            while self._due[0][0] <= now:
+            while self._due and self._due[0][0] <= now:
                 self._beat_one(*heapq.heappop(self._due), now)
             if self._measuring and now > self._tally.until + self._beat + OVER_SECONDS:
                 self._measuring = False
@@ -116,6 +116,9 @@ class Crowd:
         if what == "measure":
             self._tally, self._measuring = Tally(time.monotonic(), order["beats"] * self._beat), True
             return
+        if what == "begin":
+            begun, count = time.monotonic(), len(self._agents)
+            self._due = [(begun + self._beat * number / count, number, True) for number in range(count)]
         for node in order.get("nodes", ()):
             agent = self._named[node]
             agent.well = what != "unwell"
@@ -133,6 +136,8 @@ class Crowd:
             agent.due_at, agent.acked = due_at, agent.silent
             if not agent.silent:
                 self._tally.due(due_at, now)
+        else:
+            agent.retrying = False
         if not agent.acked and agent.asked_at is None:
             self._report(agent, now)
 
@@ -189,7 +194,8 @@ class Crowd:
         self._retry(agent, now)
 
     def _retry(self, agent: SimulatedAgent, now: float) -> None:
-        if not agent.acked:
+        if not agent.acked and not agent.retrying:
+            agent.retrying = True
             heapq.heappush(self._due, (now + RETRY_SECONDS, agent.number, False))
 
 

@@ -69,12 +69,14 @@ class Trial:
         self._authority.issue(["operator"], "operator", HOSTS[CROWD])
         record.register(self._lab, self.fleet)
         before = record.counters(self._lab)
-        started_at = time.monotonic()
-        self._start_monitor()
-        self._await("the monitor to watch every node", lambda: self._status()["nodes"] == nodes)
-        watching_after = time.monotonic() - started_at
         with self._crowd() as crowd:
-            self._say("start-up: every agent's first beats")
+            crowd.tell("status")
+            self._say("start-up: the monitor, then every agent's first beats")
+            started_at = time.monotonic()
+            self._start_monitor()
+            self._await("the monitor to watch every node", lambda: self._status()["nodes"] == nodes)
+            watching_after = time.monotonic() - started_at
+            crowd.tell("begin")
             start = self._settle(crowd, started_at)
             start |= self._spent(before, record.counters(self._lab), time.monotonic() - started_at)
             figures: Figures = {"nodes": nodes, "clusters": len(self.fleet), "beat_seconds": self._beat}

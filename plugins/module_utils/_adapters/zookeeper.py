@@ -88,7 +88,8 @@ Change = Union[Create, Replace, Delete, Check]  # noqa: UP007
 class Store:
     """One ZooKeeper session. Paths are relative to the root; every method may raise Unavailable.
 
-    What ends in ``_many`` asks all at once and in the given order, in which ZooKeeper answers one session. Each call waits at most ``answer_seconds``; only to set a watch waits until the connection is back.
+    What ends in ``_many`` asks all at once and in the given order, in which ZooKeeper answers one session. Each call
+    waits at most ``answer_seconds``; only to set a watch waits until the connection is back.
     """
 
     def __init__(self, client: Any, hosts: str, root: str, answer_seconds: float) -> None:
@@ -288,7 +289,7 @@ class Store:
 
     def watcher(self, notify: Callable[[str], None]) -> Watcher:
         """To be given to ``read_many`` and ``children_many``: ``notify`` is called with the path, on the session's
-        thread, when it next changes or goes; once. With the connection all are lost: then everything is to be read anew.
+        thread, when it next changes or goes; once. With the connection all are lost: then all is to be read anew.
         """
 
         def told(event: Any) -> None:

@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store, Versioned, Watcher
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster import ClusterSpec
@@ -63,7 +63,7 @@ class Member:
 
 # What a cluster may have besides its description and its state, in the order in which it is read.
 _PARTS = ((pause_path, MonitoringPause), (suspicion_path, Suspicion), (job_path, Job), (voters_path, Voters))
-Read = Union[Member, AltairError]
+Read = Member | AltairError
 
 
 def read_members(store: Store, clusters: Sequence[str], watcher: Watcher | None = None) -> list[Read]:

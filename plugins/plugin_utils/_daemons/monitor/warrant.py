@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Union
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.codec import encode
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import (
@@ -151,7 +150,7 @@ class Warrant:
             await self.read_back(key)
 
 
-_Write = tuple[Union[Create, Replace], int]  # noqa: UP007 - with the length of what it writes
+_Write = tuple[Create | Replace, int]  # with the length of what it writes
 
 
 def _put_many(store: Store, healths: Mapping[Key, NodeHealth], known: Mapping[Key, int | None]) -> dict[Key, int]:

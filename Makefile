@@ -7,7 +7,7 @@ export PYTHONPATH := $(CURDIR)/build/collections:$(CURDIR)
 export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: help setup demo test unit contract integration simulate lint types docs docs-check sanity ansible-lint
-.PHONY: molecule build lab-down
+.PHONY: molecule build lab-down bench-fleet
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -31,6 +31,9 @@ integration: setup ## failovers in the lab
 
 simulate: setup ## the lease's rules under random partitions; SEEDS=100000 for more of them
 	@$(PYTHON) -m tests.simulation --seeds $(or $(SEEDS),20000)
+
+bench-fleet: setup ## one monitor and ten thousand simulated agents; NODES=100,1000,10000; writes build/fleet.json
+	@$(PYTHON) -m tests.fleet --nodes $(if $(NODES),$(NODES),100$(comma)1000$(comma)10000)
 
 lint: setup ## one formatter, one linter
 	@build/venv/bin/ruff format --check .

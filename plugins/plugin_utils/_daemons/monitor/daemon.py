@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import Caller, base_url
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store, open_store
@@ -217,12 +217,16 @@ class Monitor:
         )
         return ack_refusal(view)
 
+    def loops(self) -> tuple[Coroutine[None, None, None], ...]:
+        """What goes on beside the reports."""
+        return self.stay_known(), self.watch_silence(), self.count()
+
     async def count(self) -> None:
         """For ever: a line of figures a minute."""
         await self._status.keep(lambda: (len(self._register), len(self._fleet.members)))
 
-    async def watch_silence(self) -> None:
-        """For ever: judge every node of our share, and stay announced."""
+    async def stay_known(self) -> None:
+        """For ever: stay announced, and proven, so that no report has to wait for that."""
         while True:
             await asyncio.sleep(self._beat_seconds * JUDGE_BEATS)
             if not self._store.connected:
@@ -231,6 +235,16 @@ class Monitor:
                 if not self._present.is_set():
                     await self._announce()
                 await self._warrant.prove(lambda: self._learned)
+            except Unavailable as error:
+                log.warning("%s", error)
+
+    async def watch_silence(self) -> None:
+        """For ever: judge every node of our share."""
+        while True:
+            await asyncio.sleep(self._beat_seconds * JUDGE_BEATS)
+            if not self._store.connected:
+                continue
+            try:
                 await self._warrant.read_back_all()
                 await self._judge_all()
                 await self._keep_voters()
@@ -336,7 +350,7 @@ async def run(settings: MonitorSettings, stop: asyncio.Event) -> None:
             async with serving(settings.listen, settings.tls.files, monitor.routes):
                 await monitor.start()
                 ready(f"monitor {settings.name}")
-                tasks = [asyncio.create_task(each) for each in (stop.wait(), monitor.watch_silence(), monitor.count())]
+                tasks = [asyncio.create_task(each) for each in (stop.wait(), *monitor.loops())]
                 done, _pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 for task in tasks:
                     task.cancel()

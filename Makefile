@@ -1,6 +1,7 @@
 # Every check has one name here. `make help` lists them.
 .DEFAULT_GOAL := help
 PYTHON := build/venv/bin/python
+FLEET := 100,1000,10000
 export PATH := $(CURDIR)/build/venv/bin:$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/collections
 export PYTHONPATH := $(CURDIR)/build/collections:$(CURDIR)
@@ -33,7 +34,7 @@ simulate: setup ## the lease's rules under random partitions; SEEDS=100000 for m
 	@$(PYTHON) -m tests.simulation --seeds $(or $(SEEDS),20000)
 
 bench-fleet: setup ## one monitor and ten thousand simulated agents; NODES=100,1000,10000; writes build/fleet.json
-	@$(PYTHON) -m tests.fleet --nodes $(if $(NODES),$(NODES),100$(comma)1000$(comma)10000)
+	@$(PYTHON) -m tests.fleet --nodes $(or $(NODES),$(FLEET))
 
 lint: setup ## one formatter, one linter
 	@build/venv/bin/ruff format --check .

@@ -37,6 +37,7 @@ class SimulatedAgent:
     __slots__ = (
         "acked",
         "asked_at",
+        "context",
         "due_at",
         "link",
         "member",
@@ -49,8 +50,8 @@ class SimulatedAgent:
         "words",
     )
 
-    def __init__(self, number: int, member: Member, text: Words) -> None:
-        self.number, self.member, self.words = number, member, text
+    def __init__(self, number: int, member: Member, text: Words, context: ssl.SSLContext) -> None:
+        self.number, self.member, self.words, self.context = number, member, text, context
         self.link: Link | None = None
         self.sequence = self.version = 0
         self.well, self.silent, self.retrying = True, False, False
@@ -69,18 +70,15 @@ class Crowd:
 
     def __init__(self, given: argparse.Namespace) -> None:
         host, _, port = given.monitor.partition(":")
-        self._address, self._host, self._tls = (host, int(port)), given.monitor, given.tls
+        self._address, self._host = (host, int(port)), given.monitor
         self._beat = given.beat_seconds
         incarnation = time.time_ns()
         fleet = [(spec, member) for spec in clusters(given.nodes) for member in members((spec,))]
         self._agents = [
-            SimulatedAgent(number, member, words(spec, member, incarnation))
+            SimulatedAgent(number, member, words(spec, member, incarnation), _context(given.tls, member.node))
             for number, (spec, member) in enumerate(fleet)
         ]
         self._named = {agent.member.node: agent for agent in self._agents}
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self._context.minimum_version = ssl.TLSVersion.TLSv1_3
-        self._context.load_verify_locations(f"{self._tls}/ca.pem")
         self._epoll = select.epoll()
         self._linked: dict[int, SimulatedAgent] = {}
         self._due: list[tuple[float, int, bool]] = []
@@ -144,9 +142,7 @@ class Crowd:
     def _report(self, agent: SimulatedAgent, now: float) -> None:
         try:
             if agent.link is None:
-                # The context gives its certificate to the connection that is made now; the next one gets its own.
-                self._context.load_cert_chain(f"{self._tls}/{agent.member.node}.pem", f"{self._tls}/key.pem")
-                agent.link = Link(self._context, self._address)
+                agent.link = Link(agent.context, self._address)
                 self._linked[agent.link.sock.fileno()] = agent
                 self._epoll.register(agent.link.sock.fileno(), select.EPOLLIN | select.EPOLLOUT | select.EPOLLET)
             agent.asked_at = now
@@ -197,6 +193,15 @@ class Crowd:
         if not agent.acked and not agent.retrying:
             agent.retrying = True
             heapq.heappush(self._due, (now + RETRY_SECONDS, agent.number, False))
+
+
+def _context(folder: str, node: str) -> ssl.SSLContext:
+    """Made beforehand: to load a certificate takes longer than to use it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.load_verify_locations(f"{folder}/ca.pem")
+    context.load_cert_chain(f"{folder}/{node}.pem", f"{folder}/key.pem")
+    return context
 
 
 def _say(answer: dict[str, Any]) -> None:

@@ -217,7 +217,7 @@ class Trial:
         return (int(fields[11]) + int(fields[12])) / _TICKS
 
     def _await(self, what: str, asked: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 60 + self._beat * 12
+        deadline = time.monotonic() + 60 + self._beat * 12 + len(self.members) / 50
         while time.monotonic() < deadline:
             try:
                 if asked():

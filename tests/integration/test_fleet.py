@@ -13,7 +13,7 @@ NODES = 50
 
 def test_of_fifty_agents_no_beat_is_missed_and_only_the_silent_primaries_are_suspected() -> None:
     with Lab("fleet", HOSTS_NEEDED) as lab:
-        trial = Trial(lab, NODES, "altair", 2, print)
+        trial = Trial(lab, NODES, "fast", 2, print)
         found = trial.run()
     assert faults([found]) == []
     assert found["rest"]["expected"] == 2 * NODES

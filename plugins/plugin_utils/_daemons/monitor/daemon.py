@@ -261,7 +261,8 @@ class Monitor:
                 changing.append(key)
             if number % JUDGED_AT_ONCE == 0:
                 await asyncio.sleep(0)
-        await asyncio.gather(*map(self._judge, changing))
+        for begin in range(0, len(changing), JUDGED_AT_ONCE):
+            await asyncio.gather(*map(self._judge, changing[begin : begin + JUDGED_AT_ONCE]))
 
     async def _keep_voters(self) -> None:
         """Where what the primary's agent says is not what is on record."""

@@ -14,7 +14,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes impor
 from .register import Key
 
 GATHER_BEATS = 0.02  # a fifth of a second at a beat of ten
-AT_ONCE = 500  # nodes that are claimed and then read together
+AT_ONCE = 250  # nodes that are claimed and then read together
 
 WriteMany = Callable[[Mapping[Key, NodeHealth]], Awaitable[frozenset[Key]]]
 

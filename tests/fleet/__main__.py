@@ -13,6 +13,8 @@ from tests.lab.addresses import TREE
 from tests.lab.lab import Lab
 
 RATIO_MAX = 1.5
+PAGE = TREE / "docs" / "scale.md"
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 RESULT = TREE / "build" / "fleet.json"
 
 
@@ -62,6 +64,15 @@ def table(trials: Sequence[Figures]) -> str:
     return "\n".join(lines)
 
 
+def publish() -> None:
+    """Put the table of the last run into the page."""
+    found = json.loads(RESULT.read_text())
+    page = PAGE.read_text()
+    head, tail = page.split(BEGIN)[0], page.split(END)[1]
+    cost = f"A node costs {found['cost_ratio']} times as much CPU in the largest of these fleets as in the one before."
+    PAGE.write_text(f"{head}{BEGIN}\n{table(found['trials'])}\n\n{cost}\n{END}{tail}")
+
+
 def _pair(quantiles: dict[str, float]) -> str:
     return f"{quantiles['p50']:g} / {quantiles['p99']:g}"
 
@@ -71,7 +82,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--nodes", default="100,1000,10000", help="sizes, separated by commas")
     parser.add_argument("--profile", choices=("altair", "fast"), default="altair")
     parser.add_argument("--rest-beats", type=int, default=6, help="how many beats to measure at rest")
+    parser.add_argument("--publish", action="store_true", help="only put the last result into docs/scale.md")
     given = parser.parse_args(arguments)
+    if given.publish:
+        publish()
+        return 0
     trials: list[Figures] = []
     begun = time.monotonic()
 

@@ -1,13 +1,14 @@
 # Every check has one name here. `make help` lists them.
 .DEFAULT_GOAL := help
 PYTHON := build/venv/bin/python
+FLEET := 100,1000,10000
 export PATH := $(CURDIR)/build/venv/bin:$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/collections
 export PYTHONPATH := $(CURDIR)/build/collections:$(CURDIR)
 export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: help setup demo test unit contract integration simulate lint types docs docs-check sanity ansible-lint
-.PHONY: flaps molecule build lab-down scenarios
+.PHONY: flaps molecule build lab-down scenarios bench-fleet
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -37,6 +38,9 @@ simulate: setup ## the lease's rules under random partitions; SEEDS=100000 for m
 
 flaps: setup ## random short flaps under load, MINUTES=30 SEED=1; writes build/flaps.json
 	@$(PYTHON) -m tests.robustness.flaps --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1)
+
+bench-fleet: setup ## one monitor and ten thousand simulated agents; NODES=100,1000,10000; writes build/fleet.json
+	@$(PYTHON) -m tests.fleet --nodes $(or $(NODES),$(FLEET))
 
 lint: setup ## one formatter, one linter
 	@build/venv/bin/ruff format --check .

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -37,6 +38,7 @@ with deps.declare("kazoo"):
 
 Shape = TypeVar("Shape")
 _LOOK_SECONDS = 0.01
+_WRITES = frozenset({"create_async", "set_async", "delete_async", "commit_async"})
 
 _ROOT = re.compile(r"(/[A-Za-z0-9_-]+)+/?")
 
@@ -77,6 +79,8 @@ class Check:
     version: int
 
 
+# Given to the plain client, which calls it with what happened.
+Watcher = Callable[[Any], None]
 # In the form that ansible-test, which reads this as Python 3.8, takes.
 Change = Union[Create, Replace, Delete, Check]  # noqa: UP007
 
@@ -84,7 +88,8 @@ Change = Union[Create, Replace, Delete, Check]  # noqa: UP007
 class Store:
     """One ZooKeeper session. Paths are relative to the root; every method may raise Unavailable.
 
-    Each call waits at most ``answer_seconds``; only to set a watch waits until the connection is back.
+    What ends in ``_many`` asks all at once and in the given order, in which ZooKeeper answers one session. Each call
+    waits at most ``answer_seconds``; only to set a watch waits until the connection is back.
     """
 
     def __init__(self, client: Any, hosts: str, root: str, answer_seconds: float) -> None:
@@ -92,6 +97,8 @@ class Store:
         self._hosts = hosts
         self._root = "/" + root.strip("/")
         self._answer_seconds = answer_seconds
+        self._counting = threading.Lock()
+        self.reads = self.writes = 0
 
     @property
     def place(self) -> str:
@@ -101,14 +108,42 @@ class Store:
     def _full(self, path: str) -> str:
         return f"{self._root}/{path}" if path else self._root
 
-    def _wait(self, begin: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        """Begin only with a connection: what is begun without one would be kept, and done when nobody expects it."""
+    def _await_connection(self) -> float:
+        """Begin only with a connection: what is begun without one would be kept, and done when nobody expects it.
+
+        Returns by when the answer must be here.
+        """
         deadline = time.monotonic() + self._answer_seconds
         while not self._client.connected and self._client.client_state != KeeperState.CLOSED:
             if time.monotonic() >= deadline:
                 raise ConnectionLoss
             time.sleep(_LOOK_SECONDS)
+        return deadline
+
+    def _count(self, begin: Callable[..., Any], times: int) -> None:
+        with self._counting:
+            if begin.__name__ in _WRITES:
+                self.writes += times
+            else:
+                self.reads += times
+
+    def _wait(self, begin: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        deadline = self._await_connection()
+        self._count(begin, 1)
         return begin(*arguments, **options).get(timeout=max(deadline - time.monotonic(), 0.0))
+
+    def _wait_many(self, begin: Callable[..., Any], paths: Sequence[str], *arguments: Any) -> list[Any]:
+        """None in the place of what is not there."""
+        found: list[Any] = []
+        with self._translated(paths[0] if paths else ""):
+            deadline = self._await_connection()
+            self._count(begin, len(paths))
+            for each in [begin(self._full(path), *arguments) for path in paths]:
+                try:
+                    found.append(each.get(timeout=max(deadline - time.monotonic(), 0.0)))
+                except NoNodeError:
+                    found.append(None)
+        return found
 
     @contextmanager
     def _translated(self, path: str) -> Iterator[None]:
@@ -138,6 +173,19 @@ class Store:
                 return None
         return Versioned(decode(shape, raw, self._full(path)), stat.version)
 
+    def read_many(self, asks: Sequence[tuple[str, type[Any]]], watcher: Watcher | None = None) -> list[Any]:
+        """For each path and shape what ``read`` returns; an InvalidInput that it would raise stands in its place."""
+        found = self._wait_many(self._client.get_async, [path for path, _shape in asks], watcher)
+        return [
+            answer and self._decoded(path, shape, *answer) for (path, shape), answer in zip(asks, found, strict=True)
+        ]
+
+    def _decoded(self, path: str, shape: type[Any], raw: bytes, stat: Any) -> Versioned[Any] | InvalidInput:
+        try:
+            return Versioned(decode(shape, raw, self._full(path)), stat.version)
+        except InvalidInput as error:
+            return error
+
     def require(self, path: str, shape: type[Shape]) -> Versioned[Shape]:
         """As ``read``, but NotFound when there is no such znode."""
         found = self.read(path, shape)
@@ -151,6 +199,15 @@ class Store:
             stat = self._wait(self._client.exists_async, self._full(path))
         return None if stat is None else int(stat.version)
 
+    def version_many(self, paths: Sequence[str]) -> list[int | None]:
+        found = self._wait_many(self._client.exists_async, paths)
+        return [None if stat is None else int(stat.version) for stat in found]
+
+    def children_many(self, paths: Sequence[str], watcher: Watcher | None = None) -> list[frozenset[str]]:
+        """Names; none where there is no such znode, and then ``watcher`` is not told of it either."""
+        found = self._wait_many(self._client.get_children_async, paths, watcher)
+        return [frozenset(names or ()) for names in found]
+
     def children(self, path: str) -> tuple[str, ...]:
         """Names in order; none when there is no such znode."""
         with self._translated(path):
@@ -158,6 +215,9 @@ class Store:
                 return tuple(sorted(self._wait(self._client.get_children_async, self._full(path))))
             except NoNodeError:
                 return ()
+
+    def ensure_many(self, paths: Sequence[str]) -> None:
+        self._wait_many(self._client.ensure_path_async, paths)
 
     def ensure(self, path: str) -> None:
         with self._translated(path):
@@ -202,9 +262,9 @@ class Store:
         for change in changes:
             full = self._full(change.path)
             if isinstance(change, Create):
-                transaction.create(full, encode(change.value), ephemeral=change.ephemeral)
+                transaction.create(full, _raw(change.value), ephemeral=change.ephemeral)
             elif isinstance(change, Replace):
-                transaction.set_data(full, encode(change.value), change.version)
+                transaction.set_data(full, _raw(change.value), change.version)
             elif isinstance(change, Delete):
                 transaction.delete(full, change.version)
             else:
@@ -226,6 +286,17 @@ class Store:
             names = self._wait(self._client.get_children_async, self._full(folder))
             stat = self._wait(self._client.exists_async, self._full(own))
         return tuple(sorted(names)), stat is not None and stat.ephemeralOwner == self.session
+
+    def watcher(self, notify: Callable[[str], None]) -> Watcher:
+        """To be given to ``read_many`` and ``children_many``: ``notify`` is called with the path, on the session's
+        thread, when it next changes or goes; once. With the connection all are lost: then all is to be read anew.
+        """
+
+        def told(event: Any) -> None:
+            if event.path:
+                notify(event.path.removeprefix(f"{self._root}/"))
+
+        return told
 
     def watch(self, path: str, notify: Callable[[], None]) -> None:
         """Call ``notify`` (on the session's thread) now and whenever the znode appears, changes or goes."""
@@ -269,6 +340,11 @@ class Store:
     def close(self) -> None:
         self._client.stop()
         self._client.close()
+
+
+def _raw(value: object) -> bytes:
+    """What is bytes has been encoded already."""
+    return value if isinstance(value, bytes) else encode(value)
 
 
 def _kind(error: Exception) -> str:

@@ -17,6 +17,7 @@ SALVAGE_PATH = "/v1/salvage"  # POST agent: SalvageRequest → SalvageAnswer
 VOUCH_PATH = "/v1/vouch"  # POST agent, by a primary's agent: VouchRequest → Vouch
 EXPIRY_PATH = "/v1/expiry"  # POST agent: ExpiryRequest → VoterWord
 REPORT_PATH = "/v1/report"  # POST monitor: Observation → Acknowledgement
+STATUS_PATH = "/v1/status"  # GET monitor → MonitorStatus
 RELAY_PATH = "/v1/relay"  # POST monitor, by another monitor: Observation → Acknowledgement
 
 
@@ -137,6 +138,26 @@ class Acknowledgement:
     watcher: str
     watcher_url: str
     terms: LeaseTerms | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MonitorStatus:
+    """What a monitor watches and what that costs it. Sums are of the time since its start.
+
+    ``lag_seconds_max``: by how much its loop was late at the worst, in this minute and the one before.
+    """
+
+    monitor: str
+    nodes: int
+    clusters: int
+    reports: int
+    refused: int
+    zookeeper_reads: int
+    zookeeper_writes: int
+    cpu_seconds: float
+    resident_bytes: int
+    lag_seconds_max: float
+    up_seconds: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -42,8 +42,15 @@ async def _until_signalled(settings: Settings, body: Body[Settings]) -> None:
     await body(settings, stop)
 
 
-def main(name: str, kind: type[Settings], body: Body[Settings], arguments: list[str] | None = None) -> int:
-    """Run ``body`` until SIGTERM or SIGINT; return the exit code."""
+def main(
+    name: str,
+    kind: type[Settings],
+    body: Body[Settings],
+    arguments: list[str] | None = None,
+    *,
+    new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> int:
+    """Run ``body`` until SIGTERM or SIGINT, on asyncio's own loop or a ``new_loop``; return the exit code."""
     parser = argparse.ArgumentParser(
         prog=f"altair-{name}", description=f"The {name} of altair.mysql_ha.", epilog=_EPILOG
     )
@@ -67,7 +74,8 @@ def main(name: str, kind: type[Settings], body: Body[Settings], arguments: list[
         if given.try_notifications:
             return try_targets(settings.targets, f"altair-{name}")
         if not given.check:
-            asyncio.run(_until_signalled(settings, body))
+            with asyncio.Runner(loop_factory=new_loop) as runner:
+                runner.run(_until_signalled(settings, body))
     except AltairError as error:
         sys.stderr.write(f"altair-{name}: {error}\n")
         return error.exit_code

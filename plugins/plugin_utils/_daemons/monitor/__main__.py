@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import sys
 
+import uvloop
+
 from ansible_collections.altair.mysql_ha.plugins.plugin_utils._daemons.loop import main
 from ansible_collections.altair.mysql_ha.plugins.plugin_utils._daemons.monitor.daemon import run
 from ansible_collections.altair.mysql_ha.plugins.plugin_utils._daemons.settings import MonitorSettings
 
 if __name__ == "__main__":
-    sys.exit(main("monitor", MonitorSettings, run))
+    sys.exit(main("monitor", MonitorSettings, run, new_loop=uvloop.new_event_loop))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Coroutine, Iterable
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import Caller, base_url
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store, open_store
@@ -15,7 +16,6 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.assignment i
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import (
     AltairError,
     Conflict,
-    NotFound,
     Refused,
     Unavailable,
 )
@@ -32,7 +32,9 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.thresholds i
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.wire import (
     RELAY_PATH,
     REPORT_PATH,
+    STATUS_PATH,
     Acknowledgement,
+    MonitorStatus,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import (
     MONITORS,
@@ -49,13 +51,17 @@ from ..loop import ready
 from ..notifier import Tell, notifying, tell_nobody
 from ..settings import MonitorSettings
 from .breaches import Breaches, BreachNews, log_breach
-from .electorate import terms_of, update
+from .electorate import needs_look, terms_of, update_many
+from .ledger import Ledger
 from .register import Key, Register
+from .status import Status
 from .warrant import Warrant
 
 log = logging.getLogger(__name__)
 
 JUDGE_BEATS = 0.25  # how often silence is looked at, in beats
+JUDGED_AT_ONCE = 250  # nodes between which the loop may do something else
+NAMED_MAX = 12  # nodes that a line of the log names
 
 
 class Monitor:
@@ -71,11 +77,14 @@ class Monitor:
         self._url = base_url(settings.listen.host, settings.listen.port)
         self._urls: dict[str, str] = {}
         self._written: dict[Key, tuple[HealthRule, LeaseState, tuple[Raised, ...]]] = {}
-        self._fleet = Fleet(store, lambda _cluster: self._share(), self._tell_of_quarantine)
+        self._fleet = Fleet(store, self._cluster_changed, self._tell_of_quarantine)
         self._warrant = Warrant(store, settings.name, self._beat_seconds, self._fleet.refresh)
+        self._ledger = Ledger(self._warrant.write_many, self._beat_seconds)
+        self._status = Status(settings.name, store)
         self._session = 0
         self._learned: frozenset[str] = frozenset()
         self._judging: dict[Key, asyncio.Lock] = {}
+        self._nodes: dict[str, tuple[str, ...]] = {}
         self._register = Register(self._beat_seconds)
         self._breaches = Breaches(store, self._on_breach)
         self._present = asyncio.Event()
@@ -85,6 +94,7 @@ class Monitor:
         return (
             Route("POST", REPORT_PATH, Observation, self._serve_report, frozenset({"agent"})),
             Route("POST", RELAY_PATH, Observation, self._serve_relay, frozenset({"monitor"})),
+            Route("GET", STATUS_PATH, None, self._serve_status, frozenset({"operator", "orchestrator", "monitor"})),
         )
 
     async def start(self) -> None:
@@ -140,21 +150,42 @@ class Monitor:
         self._share()
 
     def _share(self) -> None:
-        mine = frozenset(
+        """After a change among the monitors: every node may have another watcher."""
+        mine = frozenset(key for cluster, member in self._fleet.members.items() for key in self._mine(cluster, member))
+        if mine != self._register.keys:
+            few = len(mine) <= NAMED_MAX
+            log.info("watching %s", ", ".join(map("/".join, sorted(mine))) if few else f"{len(mine)} nodes")
+        self._let_go(self._register.keys - mine)
+        self._register.take_over(mine, time.monotonic())
+
+    def _cluster_changed(self, cluster: str) -> None:
+        known, member = self._nodes.get(cluster, ()), self._fleet.members[cluster]
+        if known == member.spec.names:
+            return
+        self._nodes[cluster] = member.spec.names
+        mine = self._mine(cluster, member)
+        self._let_go((cluster, node) for node in known if (cluster, node) not in mine)
+        self._register.take_over(mine, time.monotonic())
+
+    def _mine(self, cluster: str, member: Member) -> tuple[Key, ...]:
+        return tuple(
             (cluster, node)
-            for cluster, member in self._fleet.members.items()
             for node in member.spec.names
             if watcher(f"{cluster}/{node}", self._urls) == self._settings.name
         )
-        if mine != self._register.keys:
-            log.info("watching %s", ", ".join("/".join(key) for key in sorted(mine)) or "nothing")
-        gone = self._register.keys - mine
+
+    def _let_go(self, keys: Iterable[Key]) -> None:
+        gone = tuple(keys)
         if gone:
             self._warrant.forget(*gone)
         for key in gone:
             self._written.pop(key, None)
             self._breaches.forget(key)
-        self._register.watch_only(mine, time.monotonic())
+            self._judging.pop(key, None)
+        self._register.let_go(gone)
+
+    async def _serve_status(self, _peer: Peer, _nothing: None) -> MonitorStatus:
+        return self._status.now(nodes=len(self._register), clusters=len(self._fleet.members))
 
     async def _serve_report(self, peer: Peer, report: Observation) -> Acknowledgement:
         if peer.name != report.node:
@@ -172,13 +203,16 @@ class Monitor:
 
     async def _take(self, report: Observation) -> Acknowledgement:
         key = (report.cluster, report.node)
-        if key not in self._register.keys:
+        self._status.reports += 1
+        if key not in self._register:
+            self._status.refused += 1
             raise Unavailable(f"monitor {self._settings.name} does not watch {'/'.join(key)}")
         if self._register.hear(report, time.monotonic()):
             await self._judge(key)
         member = self._fleet.members.get(report.cluster)
         refusal = await self._refusal(key, member)
         if refusal is not None or member is None:
+            self._status.refused += 1
             raise Unavailable(f"{self._settings.name} does not acknowledge {'/'.join(key)}: {refusal}")
         return Acknowledgement(watcher=self._settings.name, watcher_url=self._url, terms=terms_of(member))
 
@@ -189,15 +223,23 @@ class Monitor:
         member = self._fleet.members.get(key[0]) if member else None
         doubted = member is None or (member.doubted and key[1] == member.state.primary)
         view = WatchView(
-            watches=key in self._register.keys,
+            watches=key in self._register,
             claimed=self._warrant.claimed(key),
             proof_beats=self._warrant.proof_beats(clock.now()),
             doubted=doubted or self._warrant.raising(key),
         )
         return ack_refusal(view)
 
-    async def watch_silence(self) -> None:
-        """For ever: judge every node of our share, and stay announced."""
+    def loops(self) -> tuple[Coroutine[None, None, None], ...]:
+        """What goes on beside the reports."""
+        return self.stay_known(), self.watch_silence(), self.count()
+
+    async def count(self) -> None:
+        """For ever: a line of figures a minute."""
+        await self._status.keep(lambda: (len(self._register), len(self._fleet.members)))
+
+    async def stay_known(self) -> None:
+        """For ever: stay announced, and proven, so that no report has to wait for that."""
         while True:
             await asyncio.sleep(self._beat_seconds * JUDGE_BEATS)
             if not self._store.connected:
@@ -206,39 +248,74 @@ class Monitor:
                 if not self._present.is_set():
                     await self._announce()
                 await self._warrant.prove(lambda: self._learned)
-                await self._warrant.read_back_all()
-                for key in sorted(self._register.keys):
-                    await self._judge(key)
-                    await self._keep_voters(key)
             except Unavailable as error:
                 log.warning("%s", error)
 
-    async def _keep_voters(self, key: Key) -> None:
-        member, report = self._fleet.members.get(key[0]), self._register.last(key)
-        if member is None or report is None or key[1] != member.state.primary or member.doubted:
-            return
-        try:
-            if self._warrant.claimed(key) and await asyncio.to_thread(update, self._store, member, report):
-                await self._fleet.refresh(key[0])
-        except (Conflict, NotFound) as error:
-            log.info("the voters of %s are looked at again: %s", key[0], error)
-            await self._fleet.refresh(key[0])
+    async def watch_silence(self) -> None:
+        """For ever: judge every node of our share."""
+        while True:
+            await asyncio.sleep(self._beat_seconds * JUDGE_BEATS)
+            if not self._store.connected:
+                continue
+            try:
+                await self._warrant.read_back_all()
+                await self._judge_all()
+                await self._keep_voters()
+            except Unavailable as error:
+                log.warning("%s", error)
+
+    async def _judge_all(self) -> None:
+        changing: list[Key] = []
+        for number, key in enumerate(self._register.keys):
+            if key[0] not in self._fleet.members:
+                self._let_go([key])
+                self._nodes.pop(key[0], None)
+            elif self._unsettled(key):
+                changing.append(key)
+            if number % JUDGED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        for begin in range(0, len(changing), JUDGED_AT_ONCE):
+            await asyncio.gather(*map(self._judge, changing[begin : begin + JUDGED_AT_ONCE]))
+
+    async def _keep_voters(self) -> None:
+        """Where what the primary's agent says is not what is on record."""
+        clusters = []
+        for name, member in tuple(self._fleet.members.items()):
+            key = (name, member.state.primary)
+            report = self._register.last(key)
+            if report is not None and self._warrant.claimed(key) and not member.doubted and needs_look(member, report):
+                clusters.append((member, report))
+        if clusters:
+            looked_at = await asyncio.to_thread(update_many, self._store, clusters)
+            await asyncio.gather(*map(self._fleet.refresh, looked_at))
+
+    def _unsettled(self, key: Key) -> tuple[Member, HealthRule, LeaseState, bool] | None:
+        """What is to be put on record of a node, and whether it is to be suspected; None when all is as it was."""
+        member = self._fleet.members.get(key[0])
+        if member is None or key not in self._register:
+            return None
+        rule = self._register.judge(key, time.monotonic())
+        lease = self._lease(key, rule, member)
+        primary = key[1] == member.state.primary
+        suspicious = rule.suspicious and primary and not member.suspected and key[1] not in member.paused
+        breaches = self._breaches.now(key, rule.health, member, self._register.last(key))
+        if self._written.get(key) == (rule, lease, breaches) and self._warrant.claimed(key) and not suspicious:
+            return None
+        return member, rule, lease, suspicious
 
     async def _judge(self, key: Key) -> None:
-        if key not in self._register.keys:
+        if self._unsettled(key) is None:
             return
-        rule = self._register.judge(key, time.monotonic())
-        member = self._fleet.members.get(key[0])
-        if member is None:
-            return
-        lease = self._lease(key, rule, member)
-        suspicious = rule.suspicious and key[1] == member.state.primary and key[1] not in member.paused
         async with self._judging.setdefault(key, asyncio.Lock()):
+            found = self._unsettled(key)  # while we waited for our turn it may have been settled
+            if found is None:
+                return
+            member, rule, lease, suspicious = found
             if suspicious and self._warrant.claimed(key):
                 await self._suspect(key, rule, member)
-            found = await self._breaches.judge(key, rule.health, member, self._register.last(key))
-            if self._written.get(key) != (rule, lease, found):
-                await self._write_health(key, rule, lease, found)
+            breaches = await self._breaches.judge(key, rule.health, member, self._register.last(key))
+            if self._written.get(key) != (rule, lease, breaches) or not self._warrant.claimed(key):
+                await self._write_health(key, rule, lease, breaches)
 
     def _lease(self, key: Key, rule: HealthRule, member: Member) -> LeaseState:
         """What protects the node, by its agent's last word; nothing does where that agent is silent."""
@@ -258,8 +335,6 @@ class Monitor:
             raised_at=time.time(),
             beat_seconds=self._beat_seconds,
         )
-        if member.suspected:
-            return
         if await self._warrant.suspect(key, suspicion):
             log.warning("suspected %s: %s", "/".join(key), rule.because)
             self._tell(notice_of_suspicion(suspicion))
@@ -275,7 +350,7 @@ class Monitor:
             breaches=breaches,
             observation=self._register.last(key),
         )
-        if not await self._warrant.write(key, health):
+        if not await self._ledger.put(key, health, urgent=rule.suspicious):
             return
         before = self._written.get(key)
         self._written[key] = (rule, lease, breaches)
@@ -320,10 +395,9 @@ async def run(settings: MonitorSettings, stop: asyncio.Event) -> None:
             async with serving(settings.listen, settings.tls.files, monitor.routes):
                 await monitor.start()
                 ready(f"monitor {settings.name}")
-                watching = asyncio.create_task(monitor.watch_silence())
-                ended = asyncio.create_task(stop.wait())
-                await asyncio.wait([watching, ended], return_when=asyncio.FIRST_COMPLETED)
-                for task in (watching, ended):
+                tasks = [asyncio.create_task(each) for each in (stop.wait(), *monitor.loops())]
+                done, _pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in tasks:
                     task.cancel()
-                if not stop.is_set():
-                    watching.result()
+                for task in done:
+                    task.result()

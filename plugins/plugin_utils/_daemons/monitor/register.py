@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.health import HealthRule, NodeRecord, judge_node
@@ -33,12 +34,26 @@ class Register:
     def keys(self) -> frozenset[Key]:
         return frozenset(self._entries)
 
+    def __contains__(self, key: Key) -> bool:
+        return key in self._entries
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
     def watch_only(self, keys: frozenset[Key], now: float) -> None:
-        """Take over what is new, let go of the rest. Silence of a node taken over counts from now."""
-        for key in self.keys - keys:
-            del self._entries[key]
-        for key in keys - self.keys:
-            self._entries[key] = _Entry(None, now + self._take_over_seconds)
+        """Take over what is new, let go of the rest."""
+        self.let_go(self.keys - keys)
+        self.take_over(keys, now)
+
+    def take_over(self, keys: Iterable[Key], now: float) -> None:
+        """Those that are not ours yet. Silence of a node taken over counts from now."""
+        for key in keys:
+            if key not in self._entries:
+                self._entries[key] = _Entry(None, now + self._take_over_seconds)
+
+    def let_go(self, keys: Iterable[Key]) -> None:
+        for key in keys:
+            self._entries.pop(key, None)
 
     def restart_silence(self, now: float) -> None:
         """After our own absence nobody's silence means anything yet, and another may have watched meanwhile."""

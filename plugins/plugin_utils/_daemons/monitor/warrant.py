@@ -7,9 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
-from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Check, Create, Store
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.codec import encode
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import (
+    Check,
+    Create,
+    Replace,
+    Store,
+)
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import AltairError, Conflict, NotFound
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import (
     MONITORS,
@@ -26,6 +32,10 @@ from .register import Key
 log = logging.getLogger(__name__)
 
 WAIT_BEATS = 0.1  # an agent waits a quarter of a beat for its acknowledgement, and a relay costs some of that
+
+# A transaction of these many changes, or bytes, at the most; ZooKeeper takes no more than a megabyte.
+CHANGES_MAX = 100
+BYTES_MAX = 400_000
 
 Refresh = Callable[[str], Awaitable[bool]]
 
@@ -87,29 +97,32 @@ class Warrant:
         return True
 
     async def write(self, key: Key, health: NodeHealth) -> bool:
-        """Put a node's health on record under our name, which claims the node; False when it could not be done."""
-        path = health_path(*key)
-        try:
-            self._versions[key] = await asyncio.to_thread(self._put, path, health, self._versions.get(key))
-        except (Conflict, NotFound) as error:
-            log.info("%s is claimed anew: %s", "/".join(key), error)
-            self.forget(key)
-            return False
-        except AltairError as error:
-            log.warning("the health of %s could not be written: %s", "/".join(key), error)
-            return False
-        if key not in self._known and await self._refresh(key[0]) and key in self._versions:
-            self._known.add(key)
-        return True
+        """As ``write_many``, of one node; False when it could not be done."""
+        return key in await self.write_many({key: health})
 
-    def _put(self, path: str, health: NodeHealth, version: int | None) -> int:
-        if version is None:
-            found = self._store.version(path)
-            if found is None:
-                self._store.create(path, health)
-                return 0
-            version = found
-        return self._store.replace(path, health, version)
+    async def write_many(self, healths: Mapping[Key, NodeHealth]) -> frozenset[Key]:
+        """Put the health of nodes on record under our name, which claims them; those of which it could be done.
+
+        In as few transactions as they fit in; each node's own change is a compare-and-set all the same.
+        """
+        known = {key: self._versions.get(key) for key in healths}
+        try:
+            written = await asyncio.to_thread(_put_many, self._store, healths, known)
+        except AltairError as error:
+            log.warning("the health of %d nodes could not be written: %s", len(healths), error)
+            return frozenset()
+        for key in healths.keys() - written.keys():
+            log.info("%s is claimed anew: another has changed its record", "/".join(key))
+            self.forget(key)
+        self._versions.update(written)
+        await self._know({key for key in written if key not in self._known})
+        return frozenset(written)
+
+    async def _know(self, claimed: set[Key]) -> None:
+        """What is open of a node counts as known once it was read after the claim."""
+        clusters = tuple({key[0] for key in claimed})
+        read = dict(zip(clusters, await asyncio.gather(*map(self._refresh, clusters)), strict=True))
+        self._known |= {key for key in claimed if read[key[0]] and key in self._versions}
 
     async def suspect(self, key: Key, suspicion: Suspicion) -> bool:
         """Raise it if the node is still ours, in one transaction. From here on nothing is acknowledged until it is read
@@ -135,3 +148,47 @@ class Warrant:
     async def read_back_all(self) -> None:
         for key in tuple(self._raising):
             await self.read_back(key)
+
+
+_Write = tuple[Create | Replace, int]  # with the length of what it writes
+
+
+def _put_many(store: Store, healths: Mapping[Key, NodeHealth], known: Mapping[Key, int | None]) -> dict[Key, int]:
+    """Blocking. The new version of each node's record; a node that another has changed meanwhile is left out."""
+    unknown = [key for key in healths if known[key] is None]
+    found = dict(zip(unknown, store.version_many([health_path(*key) for key in unknown]), strict=True))
+    changes: dict[Key, _Write] = {}
+    for key, health in healths.items():
+        version = known[key] if known[key] is not None else found[key]
+        raw, path = encode(health), health_path(*key)
+        changes[key] = (Create(path, raw) if version is None else Replace(path, raw, version)), len(raw)
+    created = [change.path for change, _size in changes.values() if isinstance(change, Create)]
+    store.ensure_many(sorted({path.rpartition("/")[0] for path in created}))
+    written: dict[Key, int] = {}
+    for some in _transactions(changes):
+        written |= _put_together(store, some)
+    return written
+
+
+def _transactions(changes: Mapping[Key, _Write]) -> list[dict[Key, Create | Replace]]:
+    found: list[dict[Key, Create | Replace]] = [{}]
+    size = 0
+    for key, (change, length) in changes.items():
+        if len(found[-1]) == CHANGES_MAX or (found[-1] and size + length > BYTES_MAX):
+            found.append({})
+            size = 0
+        found[-1][key] = change
+        size += length
+    return found
+
+
+def _put_together(store: Store, changes: Mapping[Key, Create | Replace]) -> dict[Key, int]:
+    after = {key: change.version + 1 if isinstance(change, Replace) else 0 for key, change in changes.items()}
+    try:
+        store.commit(tuple(changes.values()))
+        return after
+    except (Conflict, NotFound):
+        if len(changes) == 1:
+            return {}
+    # One of them forbids all: each for itself.
+    return {key: after[key] for key, change in changes.items() if _put_together(store, {key: change})}

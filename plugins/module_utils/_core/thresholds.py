@@ -33,15 +33,20 @@ class Look:
     """What a monitor knows of a node at one moment. ``primary``: by the record, so that it has no source of its own.
 
     ``report``: the last one; None where there is none, or where it is so old that it tells nothing any more.
+    ``new``: it had not come yet at the look before.
     """
 
     health: Health
     primary: bool
     report: Observation | None
+    new: bool
 
     @property
     def silent(self) -> bool | None:
-        return None if self.health is Health.UNKNOWN else self.health is Health.HOST_SILENT
+        """Only a report ends a silence; a monitor that counts anew has heard nothing."""
+        if self.health is Health.HOST_SILENT:
+            return True
+        return False if self.new else None
 
     @property
     def mysqld_down(self) -> bool | None:
@@ -185,8 +190,8 @@ class Watch:
         return next((each for each in self.raised if each.breach is breach), None)
 
 
-def watch(before: Watch, look: Look, policy: Thresholds, *, counts: bool, now_at: float) -> Watch:
-    """The next watch. ``counts``: the look shows a new report, so that it is one more in a row."""
+def watch(before: Watch, look: Look, policy: Thresholds, *, now_at: float) -> Watch:
+    """The next watch. A look at the same report as before is not one more in a row."""
     raised, over = [], {}
     for row in THRESHOLDS:
         known = before.has(row.breach)
@@ -195,7 +200,7 @@ def watch(before: Watch, look: Look, policy: Thresholds, *, counts: bool, now_at
         if limit is None:
             continue
         if value is not None:
-            many = many + int(counts) if value >= limit else 0
+            many = many + int(look.new) if value >= limit else 0
         if known is not None and (value is None or value >= limit * (1 - policy.margin_share)):
             raised.append(known)
         elif value is not None and value >= limit and (many >= policy.looks or not row.patient):

@@ -75,7 +75,7 @@ def look(  # noqa: PLR0917 - in the order of the rows
         vitals=vitals or Vitals(),
         heartbeat=heartbeat,
     )
-    return Look(health=health, primary=primary, report=report)
+    return Look(health=health, primary=primary, report=report, new=True)
 
 
 def disk(share: float) -> Look:
@@ -91,7 +91,7 @@ def after(*looks: Look, policy: Thresholds = POLICY, before: Watch | None = None
     """Each look shows another report."""
     now = before or Watch()
     for number, each in enumerate(looks):
-        now = watch(now, each, policy, counts=True, now_at=float(number))
+        now = watch(now, each, policy, now_at=float(number))
     return now
 
 
@@ -100,7 +100,7 @@ def raised(found: Watch) -> set[Breach]:
 
 
 WORST: dict[Breach, Look] = {
-    Breach.SILENCE: Look(health=Health.HOST_SILENT, primary=True, report=None),
+    Breach.SILENCE: Look(health=Health.HOST_SILENT, primary=True, report=None, new=False),
     Breach.PROCESS: look(Health.MYSQLD_HUNG, reach=Reach.TIMED_OUT),
     Breach.DISK: disk(0.95),
     Breach.INODES: look(vitals=Vitals(inodes_used=9, inodes_total=10)),
@@ -112,7 +112,7 @@ WELL = look(
     vitals=Vitals(disk_bytes_used=0, disk_bytes_total=1, inodes_used=0, inodes_total=1, disk_writable=True),
     heartbeat=Heartbeat(primary="db1", lag_seconds=0.0, sure=True),
 )
-BLIND = Look(health=Health.UNKNOWN, primary=False, report=None)
+BLIND = Look(health=Health.UNKNOWN, primary=False, report=None, new=False)
 
 
 def test_every_breach_has_one_row_and_every_row_can_win_alone() -> None:
@@ -139,7 +139,7 @@ def test_looks_must_be_in_a_row_and_the_same_report_is_no_second_look(breach: Br
     assert raised(after(worst, worst, WELL, worst, worst)) == set()
     twice = after(worst, worst)
     for _again in range(5):
-        twice = watch(twice, worst, POLICY, counts=False, now_at=0.0)
+        twice = watch(twice, replace(worst, new=False), POLICY, now_at=0.0)
     assert raised(twice) == set()
     assert raised(after(worst, before=twice)) == {breach}
 
@@ -183,6 +183,12 @@ def test_a_replica_does_not_replicate_when_one_thread_stands_or_no_channel_is_th
     replica, primary = look(channels=channels), look(channels=channels, primary=True)
     assert raised(after(replica, replica, replica)) == {Breach.REPLICATION}
     assert raised(after(primary, primary, primary)) == set()
+
+
+def test_a_silence_ends_with_a_report_and_not_because_a_monitor_counts_anew() -> None:
+    silent = after(WORST[Breach.SILENCE])
+    assert after(replace(WELL, new=False), before=silent).raised == silent.raised
+    assert raised(after(WELL, before=silent)) == set()
 
 
 @pytest.mark.parametrize(("heart", "sure", "told"), list(product((0.0, 59.9, 61.0), (True, False), (None, 0.0, 61.0))))

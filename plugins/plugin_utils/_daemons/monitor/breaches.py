@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster import Thresholds
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput, Unavailable
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.health import Health
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import Observation
@@ -53,7 +52,7 @@ class _Known:
     told: tuple[Raised, ...]
     watch: Watch
     watched: tuple[object, ...] = ()
-    counted: tuple[int, int] = (0, 0)
+    number: tuple[int, int] = (0, 0)
 
 
 class Breaches:
@@ -79,18 +78,16 @@ class Breaches:
         number = (report.incarnation, report.sequence) if report else (0, 0)
         watched = (health, primary, policy, number)
         if watched != known.watched:
-            self._look(known, Look(health=health, primary=primary, report=report), policy, number)
-            known.watched = watched
+            silent = health is Health.HOST_SILENT
+            look = Look(
+                health=health,
+                primary=primary,
+                report=None if silent else report,
+                new=not silent and number != known.number,
+            )
+            known.watch = watch(known.watch, look, policy, now_at=time.time())
+            known.watched, known.number = watched, number
         return known.watch.raised
-
-    @staticmethod
-    def _look(known: _Known, look: Look, policy: Thresholds, number: tuple[int, int]) -> None:
-        if look.silent:
-            look = Look(health=look.health, primary=look.primary, report=None)
-        counts = look.report is not None and number != known.counted
-        if counts:
-            known.counted = number
-        known.watch = watch(known.watch, look, policy, counts=counts, now_at=time.time())
 
     def _recall(self, key: Key) -> tuple[Raised, ...]:
         """Blocking. Where it cannot be read the breaches are raised anew, and told once more."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal, Protocol, Union
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.codec import told_apart_by
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mail import Mail
@@ -152,7 +152,7 @@ class CommandTarget(AnyTarget):
         return Program(self.command)
 
 
-Target = Annotated[WebhookTarget | EmailTarget | CommandTarget, told_apart_by("kind")]
+Target = Annotated[Union[WebhookTarget, EmailTarget, CommandTarget], told_apart_by("kind")]  # noqa: UP007 - for ansible-test
 
 
 def prove_targets(targets: Sequence[AnyTarget]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, cast
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store, Versioned
@@ -42,14 +43,14 @@ class Record:
     def __init__(self, breaches: tuple[Raised, ...] = (), *, down: bool = False) -> None:
         self.breaches, self.down, self.reads = breaches, down, 0
 
-    def read(self, _path: str, _shape: type[Any]) -> Versioned[NodeHealth]:
+    def read_many(self, asks: Sequence[tuple[str, type[Any]]]) -> list[Versioned[NodeHealth]]:
         self.reads += 1
         if self.down:
             raise Unavailable("ZooKeeper does not answer")
         health = NodeHealth(
             node="db1", health=Health.HEALTHY, because="", monitor="mon2", changed_at=0.0, breaches=self.breaches
         )
-        return Versioned(health, 3)
+        return [Versioned(health, 3)] * len(asks)
 
 
 def report(sequence: int, share: float | None) -> Observation:

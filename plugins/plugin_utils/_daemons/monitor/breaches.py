@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput, Unavailable
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store, Versioned
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import Unavailable
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.health import Health
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import Observation
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.thresholds import Look, Raised, Watch, watch
@@ -62,6 +62,8 @@ class Breaches:
         self._store = store
         self._on_breach = on_breach
         self._known: dict[Key, _Known] = {}
+        self._wanted: set[Key] = set()
+        self._reading: asyncio.Task[None] | None = None
 
     def forget(self, *keys: Key) -> None:
         """Nodes that another watches, or may; all of them when none is named."""
@@ -70,10 +72,14 @@ class Breaches:
 
     async def judge(self, key: Key, health: Health, member: Member, report: Observation | None) -> tuple[Raised, ...]:
         """What is breached now. Of a node taken over, the record of the monitor before is gone on with."""
+        await self._recall(key)
+        return self.now(key, health, member, report) or ()
+
+    def now(self, key: Key, health: Health, member: Member, report: Observation | None) -> tuple[Raised, ...] | None:
+        """As ``judge``, without waiting; None where the record was not read yet."""
         known = self._known.get(key)
         if known is None:
-            recalled = await asyncio.to_thread(self._recall, key)
-            known = self._known.setdefault(key, _Known(recalled, Watch(recalled)))
+            return None
         policy, primary = member.spec.policy.thresholds, key[1] == member.state.primary
         number = (report.incarnation, report.sequence) if report else (0, 0)
         watched = (health, primary, policy, number)
@@ -89,14 +95,29 @@ class Breaches:
             known.watched, known.number = watched, number
         return known.watch.raised
 
-    def _recall(self, key: Key) -> tuple[Raised, ...]:
+    async def _recall(self, key: Key) -> None:
+        """Many nodes taken over at once are read together."""
+        while key not in self._known:
+            self._wanted.add(key)
+            if self._reading is None or self._reading.done():
+                self._reading = asyncio.create_task(self._read_wanted())
+            await asyncio.shield(self._reading)
+
+    async def _read_wanted(self) -> None:
+        await asyncio.sleep(0)  # for those who are woken together
+        keys = tuple(self._wanted)
+        self._wanted.clear()
+        for key, raised in zip(keys, await asyncio.to_thread(self._read, keys), strict=True):
+            self._known.setdefault(key, _Known(raised, Watch(raised)))
+
+    def _read(self, keys: Sequence[Key]) -> list[tuple[Raised, ...]]:
         """Blocking. Where it cannot be read the breaches are raised anew, and told once more."""
         try:
-            found = self._store.read(health_path(*key), NodeHealth)
-        except (InvalidInput, Unavailable) as error:
-            log.warning("the breaches of %s on record are not known: %s", "/".join(key), error)
-            return ()
-        return found.value.breaches if found else ()
+            found = self._store.read_many([(health_path(*key), NodeHealth) for key in keys])
+        except Unavailable as error:
+            log.warning("the breaches on record of %d nodes are not known: %s", len(keys), error)
+            return [()] * len(keys)
+        return [each.value.breaches if isinstance(each, Versioned) else () for each in found]
 
     def written(self, key: Key) -> None:
         """What was judged last is on record."""

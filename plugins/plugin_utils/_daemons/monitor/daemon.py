@@ -214,10 +214,11 @@ class Monitor:
     async def _judge(self, key: Key) -> None:
         if key not in self._register.keys:
             return
-        rule = self._register.judge(key, time.monotonic())
         member = self._fleet.members.get(key[0])
         if member is None:
             return
+        epoch = member.state.epoch if key[1] == member.state.primary else None
+        rule = self._register.judge(key, time.monotonic(), epoch)
         lease = self._lease(key, rule, member)
         suspicious = rule.suspicious and key[1] == member.state.primary and key[1] not in member.paused
         async with self._judging.setdefault(key, asyncio.Lock()):

@@ -36,7 +36,7 @@ AGAIN_BEATS = 0.1  # how soon to look again at a mysqld that is read-only, or ca
 
 class Guard:
     """``writable()``: whether mysqld takes writes, as far as is known. ``make_read_only()`` blocks and raises
-    Unavailable when mysqld will not; ``kill()`` is the last resort and cannot fail."""
+    Unavailable when mysqld will not; ``kill()`` is the last resort and cannot fail. ``now()``: the monotonic clock."""
 
     def __init__(
         self,
@@ -47,6 +47,7 @@ class Guard:
         writable: Callable[[], bool],
         make_read_only: Callable[[], None],
         kill: Callable[[], None],
+        now: Callable[[], float] = clock.now,
     ) -> None:
         self._cluster, self._node = own
         self._beat_seconds = beat_seconds
@@ -54,6 +55,7 @@ class Guard:
         self._writable = writable
         self._make_read_only = make_read_only
         self._kill = kill
+        self._now = now
         self._fencing = ThreadPoolExecutor(4, "fence")
         self._changed = asyncio.Event()
         self._holder: Holder | None = None
@@ -67,7 +69,7 @@ class Guard:
             return LeaseState.NONE
         if self._fenced:
             return LeaseState.FENCED
-        return LeaseState.HELD if self._writable() and self._holder.held(clock.now()) else LeaseState.NONE
+        return LeaseState.HELD if self._writable() and self._holder.held(self._now()) else LeaseState.NONE
 
     @property
     def version(self) -> int:
@@ -76,7 +78,7 @@ class Guard:
 
     @property
     def vouching(self) -> tuple[str, ...]:
-        return self._holder.vouching(clock.now()) if self._holder is not None else ()
+        return self._holder.vouching(self._now()) if self._holder is not None else ()
 
     def acknowledged(self, terms: LeaseTerms | None, asked_at: float) -> None:
         """A monitor has acknowledged what was reported at ``asked_at``, of the monotonic clock."""
@@ -96,7 +98,7 @@ class Guard:
         else:
             if self._holder is None:
                 log.info("this node is primary, epoch %d; its lease is guarded", terms.epoch)
-                self._holder = Holder(self._beat_seconds, clock.now())
+                self._holder = Holder(self._beat_seconds, self._now())
             if terms.version > 0:
                 self._holder.adopt(node.name for node in terms.voters)
         if known != terms:
@@ -135,7 +137,7 @@ class Guard:
             await asyncio.sleep(self._beat_seconds)
 
     async def _ask(self, caller: Caller, voter: Node, own: Node) -> None:
-        asked_at = clock.now()
+        asked_at = self._now()
         question = VouchRequest(cluster=self._cluster, node=own.name, address=own.address, port=own.port)
         url = base_url(voter.address, voter.agent_port) + VOUCH_PATH
         try:
@@ -158,7 +160,7 @@ class Guard:
         """How long nothing has to be done, in seconds; None: until something changes."""
         if self._holder is None:
             return None
-        left = self._holder.ends_at - clock.now()
+        left = self._holder.ends_at - self._now()
         if left > 0:
             if self._fenced and self._writable():
                 self._fenced = False  # somebody made it writable again, and it holds its lease
@@ -171,7 +173,7 @@ class Guard:
             await asyncio.wait_for(self._changed.wait(), seconds)
 
     async def _fence_if_lost(self) -> None:
-        if self._holder is None or self._holder.held(clock.now()) or not self._writable():
+        if self._holder is None or self._holder.held(self._now()) or not self._writable():
             return
         log.critical("the lease is lost: neither a monitor acknowledges nor do enough voters vouch; fencing mysqld")
         self._fenced = True

@@ -34,7 +34,7 @@ options:
         type: str
         required: true
       address:
-        description: IP address or host name of the server. Where a DNS name is switched it must be an IP address.
+        description: IP address of the server. A host name is refused, because looking it up may hang.
         type: str
         required: true
       port:

@@ -251,3 +251,38 @@ def test_a_store_that_was_closed_answers_no_more(lab: Lab, root: str) -> None:
         pass
     with pytest.raises(Unavailable, match="ConnectionClosedError"):
         store.children("")
+
+
+def test_a_version_counts_the_changes_of_a_znode_whatever_it_holds(store: Store, plain: Any, root: str) -> None:
+    assert store.version("state") is None
+    plain.create(f"{root}/state", b"garbage", makepath=True)
+    assert store.version("state") == 0
+    plain.set(f"{root}/state", b"{")
+    assert store.version("state") == 1
+    assert store.replace("state", AT_41, 1) == 2
+    plain.delete(f"{root}/state")
+    plain.create(f"{root}/state", b"")
+    assert store.version("state") == 0, "one that is made anew begins anew"
+
+
+def test_a_session_is_confirmed_by_its_own_znode_and_by_nobody_elses(store: Store, lab: Lab, root: str) -> None:
+    assert lab.host("zk1").running("zookeeper")
+    store.create("monitors/mon1", LockHolder(owner="mon1"), ephemeral=True)
+    assert store.confirm("monitors", "monitors/mon1") == (("mon1",), True)
+    assert store.confirm("monitors", "monitors/mon9") == (("mon1",), False)
+    with open_store(ZOOKEEPER, root) as other:
+        other.create("monitors/mon2", LockHolder(owner="mon2"), ephemeral=True)
+        assert store.confirm("monitors", "monitors/mon1") == (("mon1", "mon2"), True)
+        assert store.confirm("monitors", "monitors/mon2") == (("mon1", "mon2"), False)
+    assert store.confirm("monitors", "monitors/mon1") == (("mon1",), True)
+    with pytest.raises(NotFound):
+        store.confirm("nowhere", "monitors/mon1")
+
+
+def test_a_session_is_not_confirmed_while_zookeeper_is_silent(store: Store, lab: Lab, root: str) -> None:
+    store.create("monitors/mon1", LockHolder(owner="mon1"), ephemeral=True)
+    with open_store(ZOOKEEPER, root, answer_seconds=0.5) as asking:
+        lab.host("zk1").stop("zookeeper")
+        with pytest.raises(Unavailable):
+            asking.confirm("monitors", "monitors/mon1")
+        lab.host("zk1").cont("zookeeper")

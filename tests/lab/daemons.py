@@ -84,7 +84,7 @@ def monitor_settings(lab: Lab, host: Host, profile: str) -> Settings:
     }
 
 
-def orchestrator_settings(lab: Lab, host: Host, profile: str) -> Settings:
+def orchestrator_settings(lab: Lab, host: Host, _profile: str) -> Settings:
     variables = host.etc / "failover.yml"
     variables.write_text(yaml.safe_dump(playbook_variables(lab, host.name)))
     return {
@@ -92,7 +92,6 @@ def orchestrator_settings(lab: Lab, host: Host, profile: str) -> Settings:
         "tls": tls(lab, host.name),
         "zookeeper": {"hosts": zookeeper_hosts(), "session_seconds": 3.0},
         "mysql": {"credentials_file": str(lab.etc / "altair.cnf")},
-        "profile": profile,
         "runner": {"variables_file": str(variables), "log_file": str(host.log / "playbook.log")},
     }
 

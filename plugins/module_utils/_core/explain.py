@@ -24,6 +24,11 @@ def _process(state: ProcessState, otherwise: str) -> str:
     return otherwise if state is ProcessState.UNKNOWN else f"mysqld {state.value}"
 
 
+def _agent(screening: Screening) -> str:
+    word = _process(screening.agent, "no answer")
+    return word if screening.agent_reach is Reach.UNKNOWN else f"{word}, and the agent {_REACH[screening.agent_reach]}"
+
+
 def _voters(names: tuple[str, ...] | None) -> str:
     if names is None:
         return "nobody is on record as voting on its lease, so every replica counts"
@@ -45,13 +50,13 @@ def _standing(one: Standing) -> str:
 
 def answers(screening: Screening) -> tuple[str, ...]:
     """Every answer, one sentence each."""
-    read_only = {True: ", it is read-only", False: ", it is writable", None: ""}[screening.read_only]
+    read_only = {True: "it is read-only", False: "it is writable", None: "nobody could tell whether it is read-only"}
     return (
         f"its monitor: {screening.suspected.value}",
         f"the last report that the monitor has: {_process(screening.reported, 'none')}",
-        f"its own agent, asked then: {_process(screening.agent, 'no answer')}",
+        f"its own agent, asked then: {_agent(screening)}",
         f"its host: {_HOST[screening.host]}",
-        f"the orchestrator {_REACH[screening.orchestrator]}{read_only}",
+        f"the orchestrator {_REACH[screening.orchestrator]}; {read_only[screening.read_only]}",
         _voters(screening.voters),
         *map(_sighting, screening.replicas),
         *map(_standing, screening.standings),

@@ -12,6 +12,7 @@ from enum import StrEnum
 from .observation import LeaseState, Observation, ProcessState, Reach
 
 MISSED_BEATS_MAX = 3.0  # three reports in a row missing: 30 s of silence at a beat of 10 s
+READ_ONLY_BEATS_MAX = 1.5  # between the first and the last of the reports that show a read-only primary: three of them
 
 
 class Health(StrEnum):
@@ -20,16 +21,27 @@ class Health(StrEnum):
     MYSQLD_HUNG = "mysqld_hung"
     MYSQLD_DUBIOUS = "mysqld_dubious"
     SELF_FENCED = "self_fenced"
+    PRIMARY_READ_ONLY = "primary_read_only"
     HOST_SILENT = "host_silent"
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NodeRecord:
-    """What a monitor knows of a node it watches. ``silence_beats``: time since the last report, in beats."""
+    """What a monitor knows of a node it watches. ``silence_beats``: time since the last report, in beats.
+
+    ``primary``: it is primary on record. ``read_only_beats``: for how long its reports have shown it read-only, counted
+    from the first such report that came when it was primary under this epoch already; None where the last one does not.
+    """
 
     last: Observation | None
     silence_beats: float
+    primary: bool = False
+    read_only_beats: float | None = None
+
+    @property
+    def primary_read_only(self) -> bool:
+        return self.primary and self.read_only_beats is not None and self.read_only_beats >= READ_ONLY_BEATS_MAX
 
     @property
     def process(self) -> ProcessState:
@@ -90,6 +102,12 @@ HEALTH_RULES: tuple[HealthRule, ...] = (
         "mysqld answers its agent and does not let it in",
         suspicious=False,
         matches=lambda node: node.reach is Reach.DUBIOUS,
+    ),
+    HealthRule(
+        Health.PRIMARY_READ_ONLY,
+        "it is primary on record, and three reports in a row show it read-only",
+        suspicious=True,
+        matches=lambda node: node.reach is Reach.REACHED and node.primary_read_only,
     ),
     HealthRule(
         Health.HEALTHY,

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from .errors import InvalidInput
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -31,7 +33,10 @@ FAILOVER: tuple[Step, ...] = (
 
 
 def step_named(name: str) -> Step:
-    return next(step for step in FAILOVER if step.name == name)
+    for step in FAILOVER:
+        if step.name == name:
+            return step
+    raise InvalidInput(f"'{name}' is no step of a failover; the steps are {', '.join(step.name for step in FAILOVER)}")
 
 
 def steps_left(done: Collection[str]) -> tuple[Step, ...]:

@@ -35,6 +35,7 @@ def snapshot_of(screening: Screening) -> Snapshot:
         read_only=screening.read_only,
         replicas=screening.replicas,
         voters=screening.voters,
+        agent_reach=screening.agent_reach,
     )
 
 

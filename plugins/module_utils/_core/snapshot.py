@@ -18,10 +18,11 @@ class Snapshot:
 
     ``suspected``: what the monitor that watches the primary made of its reports and its silence. ``reported``: mysqld
     by the last report that the monitor has (UNKNOWN: it has none). ``agent``: the word of the primary's own agent,
-    asked now (UNKNOWN: it did not answer). ``host``: its host is up, or is known to be down (None: cannot tell).
-    ``orchestrator``: our own connect. ``replicas``: one sighting for each replica, UNKNOWN where its agent
-    did not answer. ``read_only``: what the orchestrator read when it got in (None: it did not). ``voters``: who votes
-    on its lease (None: all replicas); a replica that died before has left them, and its silence says nothing.
+    asked now (UNKNOWN: it did not answer), and ``agent_reach``: what came of its look at mysqld. ``host``: its host is
+    up, or is known to be down (None: cannot tell). ``orchestrator``: our own connect. ``replicas``: one sighting for
+    each replica, UNKNOWN where its agent did not answer. ``read_only``: whether it is, as the orchestrator read when
+    it got in, or else the primary's agent (None: neither did). ``voters``: who votes on its lease (None: all
+    replicas); a replica that died before has left them, and its silence says nothing.
     """
 
     cluster: str
@@ -34,6 +35,7 @@ class Snapshot:
     read_only: bool | None
     replicas: tuple[Sighting, ...]
     voters: tuple[str, ...] | None = None
+    agent_reach: Reach = Reach.UNKNOWN
 
     @property
     def replicas_reaching_primary(self) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ class Verdict(StrEnum):
     LOST_PRIMARY = "lost_primary"
     RESTARTED_PRIMARY = "restarted_primary"
     FENCED_PRIMARY = "fenced_primary"
+    READ_ONLY_PRIMARY = "read_only_primary"
     UNCERTAIN = "uncertain"
 
     @property
@@ -66,6 +67,11 @@ class Rule:
 
 RULES: tuple[Rule, ...] = (
     Rule(
+        Verdict.RESTARTED_PRIMARY,
+        "its agent saw mysqld exit; one is back that does not let the orchestrator in, and it boots read-only",
+        lambda seen: seen.orchestrator is Reach.DUBIOUS and seen.exit_was_reported and seen.read_only is not False,
+    ),
+    Rule(
         Verdict.FALSE_ALARM,
         "the primary answered the orchestrator and refused to let it in; a server that refuses is alive",
         lambda seen: seen.orchestrator is Reach.DUBIOUS,
@@ -80,6 +86,14 @@ RULES: tuple[Rule, ...] = (
         "it has fenced itself when its lease was lost and is reachable again; the cluster has no writable primary",
         lambda seen: (
             seen.orchestrator is Reach.REACHED and seen.suspected is Health.SELF_FENCED and seen.read_only is True
+        ),
+    ),
+    Rule(
+        Verdict.READ_ONLY_PRIMARY,
+        "its reports and the orchestrator's own look show it read-only, so the cluster has no writable primary;"
+        " who makes it read-only on purpose announces maintenance first",
+        lambda seen: (
+            seen.orchestrator is Reach.REACHED and seen.suspected is Health.PRIMARY_READ_ONLY and seen.read_only is True
         ),
     ),
     Rule(
@@ -124,7 +138,9 @@ RULES: tuple[Rule, ...] = (
     Rule(
         Verdict.HUNG_PRIMARY,
         "mysqld runs, by its agent's word, and answers nobody: not its agent, not the orchestrator, no replica",
-        lambda seen: seen.agent is ProcessState.RUNNING and seen.suspected is Health.MYSQLD_HUNG,
+        lambda seen: (
+            seen.agent is ProcessState.RUNNING and seen.suspected is Health.MYSQLD_HUNG and seen.agent_reach.denies_life
+        ),
     ),
     Rule(
         Verdict.UNCERTAIN,

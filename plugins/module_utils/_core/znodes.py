@@ -51,6 +51,12 @@ def suspicion_path(cluster: str) -> str:
     return f"{CLUSTERS}/{cluster}/suspicion"
 
 
+def answer_path(cluster: str) -> str:
+    """Answer: of the last suspicion that was ended. Its version counts them: a suspicion's znode always begins at 0, so
+    who slept could take a newer one for the one that was judged."""
+    return f"{CLUSTERS}/{cluster}/answer"
+
+
 def screening_path(cluster: str) -> str:
     """Screening: the last one, whatever came of it."""
     return f"{CLUSTERS}/{cluster}/screening"
@@ -186,6 +192,15 @@ class Suspicion:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """How a suspicion ended, written in one transaction with its end. ``raised_at``: 0 where it could not be read."""
+
+    because: str
+    by: str
+    raised_at: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Screening:
     """What was seen, what was concluded and why nothing was done, if so: enough to draw the conclusion anew.
 
@@ -213,6 +228,7 @@ class Screening:
     screened_by: str
     screened_at: float
     last_at: float
+    agent_reach: Reach = Reach.UNKNOWN
     seal: str = ""
 
 
@@ -270,3 +286,8 @@ class Job:
     @property
     def steps_done(self) -> tuple[str, ...]:
         return tuple(record.step for record in self.steps)
+
+    @property
+    def cools_down_from(self) -> float | None:
+        """A cool-down counts promotions: a job that was given up before its own starts none."""
+        return self.ended_at if "promote" in self.steps_done else None

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from threading import Event
 
 from .._adapters.agent import Caller, base_url
@@ -24,6 +26,9 @@ ROUND_BEATS = 0.1  # between two rounds of asking
 LOOK_SECONDS = 0.02  # how often to see whether something else has proven the fence
 MARGIN_BEATS = 0.5  # how much longer than the bound to ask, for clocks and answers that are slow
 
+Now = Callable[[], float]
+Proof = tuple[bool, list[VoterWord]]
+
 
 async def _word(caller: Caller, node: Node, order: ExpiryRequest, seconds: float) -> VoterWord:
     url = base_url(node.address, node.agent_port) + EXPIRY_PATH
@@ -33,62 +38,77 @@ async def _word(caller: Caller, node: Node, order: ExpiryRequest, seconds: float
         return VoterWord(voter=node.name, incarnation=0, against=False, because=str(error))
 
 
-class _Inquiry:
-    """Rounds of asking all voters, until two in a row prove it, something else has, or the bound is over."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rounds:
+    """Rounds of asking all voters, until two in a row prove it, something else has, or the bound is over.
 
-    def __init__(self, scene: Scene, suspicion: Suspicion, voters: Voters, elsewhere: Event) -> None:
-        self._scene = scene
-        self._elsewhere = elsewhere
-        self._sets = voters.sets
-        self._beat_seconds = suspicion.beat_seconds
-        # A suspicion of silence comes after three beats of it. Any other ends acknowledgements at that moment, and
-        # this step began later than that.
-        self._silent_at = time.monotonic()
-        if suspicion.health is not Health.HOST_SILENT:
-            self._silent_at += EXPIRY_BEATS * self._beat_seconds
+    ``sets``: each set of voters that the primary may be going by. ``silent_at``: when the monitors' silence is old
+    enough, and ``until``: when to give up, both by ``now()``, the monotonic clock.
+    """
 
-    async def rounds(self, caller: Caller) -> tuple[bool, list[VoterWord]]:
-        scene, node = self._scene, self._scene.old_primary
-        order = ExpiryRequest(
-            cluster=scene.spec.cluster,
-            node=node.name,
-            address=node.address,
-            port=node.port,
-            job=scene.job.id,
-            epoch=scene.job.epoch,
-        )
-        names = sorted({name for voters in self._sets for name in voters})
-        voters = [voter for voter in scene.replicas if voter.name in names]
-        until = time.monotonic() + (EXPIRY_BEATS + MARGIN_BEATS) * self._beat_seconds + scene.neighbours.answer_seconds
+    sets: tuple[tuple[str, ...], ...]
+    silent_at: float
+    until: float
+    pause_seconds: float
+    elsewhere: Event
+    now: Callable[[], float] = time.monotonic
+
+    async def run(self, voters: Sequence[str], word: Callable[[str], Coroutine[None, None, VoterWord]]) -> Proof:
+        """Ask ``voters`` by ``word``; whether it is proven, and the last words."""
         words: list[VoterWord] = []
         while True:
             earlier = words
-            words = await self._round(caller, voters, order)
-            if expired(self._sets, earlier, words) and time.monotonic() >= self._silent_at:
+            words = await self._round([asyncio.create_task(word(name)) for name in voters])
+            if expired(self.sets, earlier, words) and self.now() >= self.silent_at:
                 return True, words
-            if self._elsewhere.is_set() or time.monotonic() > until:
+            if self.elsewhere.is_set() or self.now() > self.until:
                 return False, words
-            await asyncio.sleep(ROUND_BEATS * self._beat_seconds)
+            await asyncio.sleep(self.pause_seconds)
 
-    async def _round(self, caller: Caller, voters: list[Node], order: ExpiryRequest) -> list[VoterWord]:
+    async def _round(self, asked: list[asyncio.Task[VoterWord]]) -> list[VoterWord]:
         """All answers; none as soon as something else has proven the fence, which nobody must wait for us to tell."""
-        seconds = self._scene.neighbours.answer_seconds
-        asked = [asyncio.create_task(_word(caller, voter, order, seconds)) for voter in voters]
         left: set[asyncio.Task[VoterWord]] = set(asked)
         while left:
             _done, left = await asyncio.wait(left, timeout=LOOK_SECONDS)
-            if self._elsewhere.is_set():
+            if self.elsewhere.is_set():
                 for each in left:
                     each.cancel()
                 return []
         return [each.result() for each in asked]
 
 
-async def _inquire(scene: Scene, inquiry: _Inquiry) -> tuple[bool, list[VoterWord]]:
+def rounds_for(suspicion: Suspicion, voters: Voters, answer_seconds: float, elsewhere: Event, now: Now) -> Rounds:
+    """A suspicion of silence comes after three beats of it. Any other ends acknowledgements at that moment, which is
+    before anybody asks."""
+    beat_seconds, begun = suspicion.beat_seconds, now()
+    silent = suspicion.health is Health.HOST_SILENT
+    return Rounds(
+        sets=voters.sets,
+        silent_at=begun if silent else begun + EXPIRY_BEATS * beat_seconds,
+        until=begun + (EXPIRY_BEATS + MARGIN_BEATS) * beat_seconds + answer_seconds,
+        pause_seconds=ROUND_BEATS * beat_seconds,
+        elsewhere=elsewhere,
+        now=now,
+    )
+
+
+async def _inquire(scene: Scene, suspicion: Suspicion, voters: Voters, elsewhere: Event) -> Proof:
     if scene.neighbours.agents is None:
         raise InvalidInput("fence needs agent_ca, agent_cert and agent_key")
+    node, seconds = scene.old_primary, scene.neighbours.answer_seconds
+    order = ExpiryRequest(
+        cluster=scene.spec.cluster,
+        node=node.name,
+        address=node.address,
+        port=node.port,
+        job=scene.job.id,
+        epoch=scene.job.epoch,
+    )
+    names = {name for each in voters.sets for name in each}
+    nodes = {voter.name: voter for voter in scene.replicas if voter.name in names}
+    rounds = rounds_for(suspicion, voters, seconds, elsewhere, time.monotonic)
     async with Caller(scene.neighbours.agents) as caller:
-        return await inquiry.rounds(caller)
+        return await rounds.run(sorted(nodes), lambda name: _word(caller, nodes[name], order, seconds))
 
 
 def by_lease(scene: Scene, elsewhere: Event) -> Attempt:
@@ -107,5 +127,5 @@ def by_lease(scene: Scene, elsewhere: Event) -> Attempt:
         return attempt(False, "nobody is on record as voting on its lease")
     if not all(found.value.sets):
         return attempt(False, "its agent has never said that it guards a lease, or has no voter left")
-    proven, words = ask(_inquire(scene, _Inquiry(scene, suspicion, found.value, elsewhere)))
+    proven, words = ask(_inquire(scene, suspicion, found.value, elsewhere))
     return attempt(proven, "; ".join(f"{word.voter} says: {word.because}" for word in words))

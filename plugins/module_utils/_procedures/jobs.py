@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from .._adapters import codec
@@ -16,11 +17,13 @@ from .._core.observation import Observation
 from .._core.plan import FAILOVER
 from .._core.wire import StopAnswer
 from .._core.znodes import (
+    Answer,
     ClusterState,
     Job,
     MonitoringPause,
     StepRecord,
     Suspicion,
+    answer_path,
     cluster_path,
     history_path,
     job_path,
@@ -40,6 +43,7 @@ class Record:
     state: Versioned[ClusterState]
     job: Versioned[Job] | None
     suspicion: Versioned[Suspicion] | None
+    answers: int | None = None  # version of the znode ``answer``
 
 
 def prepare() -> None:
@@ -52,16 +56,43 @@ def read_record(store: Store, cluster: str) -> Record:
     spec = store.read(cluster_path(checked_name(cluster, "cluster name")), ClusterSpec)
     if spec is None:
         raise NotFound(f"cluster {cluster} is not registered at {store.place}")
-    return Record(
-        spec.value,
-        store.require(state_path(cluster), ClusterState),
-        store.read(job_path(cluster), Job),
-        store.read(suspicion_path(cluster), Suspicion),
-    )
+    state, job = store.require(state_path(cluster), ClusterState), store.read(job_path(cluster), Job)
+    answers = store.version(answer_path(cluster))  # before the suspicion: a newer one than this tells must not pass
+    return Record(spec.value, state, job, store.read(suspicion_path(cluster), Suspicion), answers)
+
+
+def _answer(record: Record, because: str, by: str) -> list[Change]:
+    """End the suspicion that ``record`` shows and no later one."""
+    if record.suspicion is None:
+        return []
+    cluster, raised = record.spec.cluster, record.suspicion
+    answer = Answer(because=because, by=by, raised_at=raised.value.raised_at)
+    return [Delete(suspicion_path(cluster), raised.version), _count(cluster, answer, record.answers)]
+
+
+def _count(cluster: str, answer: Answer, answers: int | None) -> Change:
+    return Create(answer_path(cluster), answer) if answers is None else Replace(answer_path(cluster), answer, answers)
+
+
+def answer_suspicion(store: Store, record: Record, *, because: str, by: str) -> None:
+    """Nothing happens where it has ended already; Conflict when the one that is open is not the one in ``record``."""
+    changes = _answer(record, because, by)
+    if changes:
+        with suppress(NotFound):
+            store.commit(changes)
+
+
+def set_suspicion_aside(store: Store, cluster: str, *, because: str, by: str) -> None:
+    """End one that cannot be read."""
+    answers, version = store.version(answer_path(cluster)), store.version(suspicion_path(cluster))
+    if version is not None:
+        answer = _count(cluster, Answer(because=because, by=by, raised_at=0.0), answers)
+        store.commit([Delete(suspicion_path(cluster), version), answer])
 
 
 def open_job(store: Store, record: Record, *, owner: str, because: str, now_at: float) -> Job:
-    """Epoch + 1, plan written, the suspicion answered, in one transaction; Conflict when another was first."""
+    """Epoch + 1, plan written, the suspicion answered, in one transaction; Conflict when another was first, or when the
+    suspicion that is open now is not the one in ``record``."""
     state = record.state.value
     cluster = record.spec.cluster
     if record.job is not None and not record.job.value.state.ended:
@@ -72,8 +103,7 @@ def open_job(store: Store, record: Record, *, owner: str, because: str, now_at: 
         changes.append(Create(job_path(cluster), job))
     else:
         changes.append(Replace(job_path(cluster), job, record.job.version))
-    if record.suspicion is not None:
-        changes.append(Delete(suspicion_path(cluster), record.suspicion.version))
+    changes.extend(_answer(record, f"job {job.id} was opened", owner))
     store.commit(changes)
     return job
 

@@ -132,7 +132,9 @@ def situation_of(
         promotable=len(promotable),
         quorum_min=policy.quorum_min,
         maintenance=plan.covering(state.primary, now_at),
-        cool_down_seconds_left=cool_down_seconds_left(job.ended_at if job else None, policy.cool_down_seconds, now_at),
+        cool_down_seconds_left=cool_down_seconds_left(
+            job.cools_down_from if job else None, policy.cool_down_seconds, now_at
+        ),
         lag_seconds=least(each.lag_seconds for each in promotable),
         lag_seconds_max=policy.lag_seconds_max,
         transactions_missing=least(each.transactions_missing for each in promotable),

@@ -72,6 +72,16 @@ async def _hear(questions: dict[str, asyncio.Task[Sighting]], primary: str, seco
     return heard
 
 
+def _read_only(own: Probe, word: Observation | None) -> bool | None:
+    """Read-only without ``super`` counts: no client of the applications can write. What an agent last read counts only
+    if it read it just now."""
+    if own.server is not None:
+        return not own.server.writable
+    if word is not None and word.server is not None and word.reach is Reach.REACHED:
+        return not word.server.writable
+    return None
+
+
 async def screen(spec: ClusterSpec, primary_name: str, suspected: Health, means: Means) -> Snapshot:
     """Every answer that came within the deadline, frozen; what did not come is UNKNOWN or None.
 
@@ -95,6 +105,7 @@ async def screen(spec: ClusterSpec, primary_name: str, suspected: Health, means:
         agent=word.process if word is not None else ProcessState.UNKNOWN,
         host=True if answered else None,
         orchestrator=own.reach,
-        read_only=own.server.super_read_only if own.server is not None else None,
+        read_only=_read_only(own, word),
         replicas=tuple(sightings),
+        agent_reach=word.reach if word is not None else Reach.UNKNOWN,
     )

@@ -54,6 +54,7 @@ def screening_of(
         read_only=snapshot.read_only,
         replicas=snapshot.replicas,
         voters=snapshot.voters,
+        agent_reach=snapshot.agent_reach,
         standings=inquiry.standings,
         situation=situation,
         suspected_at=suspicion.raised_at if suspicion.monitor else None,

@@ -232,8 +232,6 @@ class OrchestratorSettings(DaemonSettings):
     zookeeper: Zookeeper
     mysql: Mysql
     runner: Runner
-    profile: Profile = Profile.ALTAIR
-    """Not used yet."""
     host_command: tuple[str, ...] = ()
     """A program and its arguments that knows about hosts, for example from the cloud. It is given a node's name and
     address and ends with 0 when the host is up, 1 when it is down, anything else when it cannot tell."""

@@ -27,23 +27,28 @@ SUSPICIONS: dict[str, tuple[tuple[Health, ...], tuple[ProcessState, ...]]] = {
     "`mysqld_hung`: the agent reported that its mysqld does not answer": ((Health.MYSQLD_HUNG,), ALIVE_OR_UNKNOWN),
     "`host_silent`: three reports are missing": ((Health.HOST_SILENT,), ALIVE_OR_UNKNOWN),
     "`host_silent`, and the last report told of the exit": ((Health.HOST_SILENT,), (ProcessState.EXITED,)),
+    "`primary_read_only`: three reports in a row show it read-only": ((Health.PRIMARY_READ_ONLY,), ALIVE_OR_UNKNOWN),
     "anything else, when an operator asks": (
         (Health.HEALTHY, Health.MYSQLD_DUBIOUS, Health.UNKNOWN),
         ALIVE_OR_UNKNOWN,
     ),
 }
 OWN_CONNECT: dict[str, tuple[tuple[Reach, bool | None], ...]] = {
-    "turned away": ((Reach.DUBIOUS, None),),
+    "turned away": ((Reach.DUBIOUS, None), (Reach.DUBIOUS, True)),
+    "turned away, writable by its agent's look": ((Reach.DUBIOUS, False),),
     "reached, writable": ((Reach.REACHED, False),),
     "reached, read-only": ((Reach.REACHED, True),),
     "refused or timed out": ((Reach.REFUSED, None), (Reach.TIMED_OUT, None)),
     "unknown": ((Reach.UNKNOWN, None),),
 }
-AGENT: dict[str, tuple[tuple[ProcessState, bool | None], ...]] = {
-    "exited": tuple((ProcessState.EXITED, host) for host in (True, False, None)),
-    "running": tuple((ProcessState.RUNNING, host) for host in (True, False, None)),
-    "no answer": ((ProcessState.UNKNOWN, True), (ProcessState.UNKNOWN, None)),
-    "no answer, its host is down": ((ProcessState.UNKNOWN, False),),
+DENIES, LIVES = (Reach.REFUSED, Reach.TIMED_OUT), (Reach.REACHED, Reach.DUBIOUS, Reach.UNKNOWN)
+HOSTS = (True, False, None)
+AGENT: dict[str, tuple[tuple[ProcessState, Reach, bool | None], ...]] = {
+    "exited": tuple((ProcessState.EXITED, Reach.REFUSED, host) for host in HOSTS),
+    "running, and does not answer it": tuple(product((ProcessState.RUNNING,), DENIES, HOSTS)),
+    "running": tuple(product((ProcessState.RUNNING,), LIVES, HOSTS)),
+    "no answer": ((ProcessState.UNKNOWN, Reach.UNKNOWN, True), (ProcessState.UNKNOWN, Reach.UNKNOWN, None)),
+    "no answer, its host is down": ((ProcessState.UNKNOWN, Reach.UNKNOWN, False),),
 }
 REPLICAS: dict[str, tuple[tuple[Reach, ...], ...]] = {
     "one reaches it": ((Reach.REACHED, Reach.REFUSED), (Reach.DUBIOUS, Reach.UNKNOWN), (Reach.REACHED, Reach.UNKNOWN)),
@@ -61,7 +66,7 @@ class Reason(Protocol):
 def snapshots(suspected: str, own: str, agent: str, replicas: str) -> Iterable[Snapshot]:
     """Every snapshot that a cell of a grid stands for."""
     healths, reports = SUSPICIONS[suspected]
-    for (health_seen, reported), (reach, read_only), (word, host), answers in product(
+    for (health_seen, reported), (reach, read_only), (word, look, host), answers in product(
         product(healths, reports), OWN_CONNECT[own], AGENT[agent], REPLICAS[replicas]
     ):
         yield Snapshot(
@@ -76,6 +81,7 @@ def snapshots(suspected: str, own: str, agent: str, replicas: str) -> Iterable[S
             replicas=tuple(
                 Sighting(observer=f"db{number}", target="db1", reach=answer) for number, answer in enumerate(answers, 2)
             ),
+            agent_reach=look,
         )
 
 

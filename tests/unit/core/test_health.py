@@ -78,6 +78,21 @@ def test_a_running_server_that_does_not_answer_its_own_agent_hangs(reach: Reach)
     assert judge_node(record(ProcessState.RUNNING, reach)).health is Health.MYSQLD_HUNG
 
 
+@pytest.mark.parametrize("beats", [1.5, 2.0, 600.0])
+def test_a_primary_that_three_reports_show_read_only_is_suspicious(beats: float) -> None:
+    rule = judge_node(record(primary=True, read_only_beats=beats))
+    assert (rule.health, rule.suspicious) == (Health.PRIMARY_READ_ONLY, True)
+
+
+@pytest.mark.parametrize("beats", [None, 0.0, 1.0, 1.499])
+def test_a_primary_that_two_reports_show_read_only_is_healthy_still(beats: float | None) -> None:
+    assert judge_node(record(primary=True, read_only_beats=beats)).health is Health.HEALTHY
+
+
+def test_a_replica_is_never_suspected_of_being_read_only() -> None:
+    assert not any(judge_node(node).health is Health.PRIMARY_READ_ONLY for node in node_records() if not node.primary)
+
+
 def test_a_node_that_runs_and_answers_is_healthy() -> None:
     assert judge_node(record()).health is Health.HEALTHY
 

@@ -6,6 +6,7 @@ from itertools import combinations
 
 import pytest
 
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.plan import (
     FAILOVER,
     step_named,
@@ -58,6 +59,11 @@ def test_the_first_step_that_is_left_is_never_held_back() -> None:
     for done in SUBSETS:
         for step in steps_left(done)[:1]:
             assert steps_missing_before(step.name, done) == ()
+
+
+def test_a_step_of_another_name_is_refused_and_those_there_are_are_named() -> None:
+    with pytest.raises(InvalidInput, match="'shoot' is no step of a failover; the steps are pause_monitoring, fence"):
+        step_named("shoot")
 
 
 def test_a_step_is_found_by_its_name() -> None:

@@ -74,6 +74,7 @@ def changes(plain: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str 
 OTHERS: dict[str, object] = {
     "node": "db9", "verdict": "false_alarm", "suspected": "healthy", "reported": "exited", "agent": "running",
     "voters": ("db9",), "orchestrator": "refused", "reach": "unknown", "host": False, "read_only": True,
+    "agent_reach": "refused",
     "lag_seconds_max": 3.0, "transactions_missing_max": 3, "lag_seconds": 3.0, "transactions_missing": 4,
 }  # fmt: skip
 

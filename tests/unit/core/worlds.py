@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
-from itertools import product
+from itertools import combinations, combinations_with_replacement, product
 from typing import Any
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.candidate import Contender
@@ -36,6 +37,8 @@ def snapshot(  # noqa: PLR0917 - in the order of the questions of a screening
     read_only: bool | None = None,
     replicas: tuple[Reach, ...] = (Reach.TIMED_OUT, Reach.TIMED_OUT),
     reported: ProcessState = ProcessState.UNKNOWN,
+    agent_reach: Reach = Reach.UNKNOWN,
+    voters: tuple[str, ...] | None = None,
 ) -> Snapshot:
     """One screening's answers; by default a primary whose host fell silent and whom nobody reaches."""
     return Snapshot(
@@ -50,38 +53,67 @@ def snapshot(  # noqa: PLR0917 - in the order of the questions of a screening
         replicas=tuple(
             Sighting(observer=f"db{number}", target="db1", reach=reach) for number, reach in enumerate(replicas, 2)
         ),
+        voters=voters,
+        agent_reach=agent_reach,
     )
 
 
-def _looks() -> list[tuple[Reach, bool | None]]:
-    """What the orchestrator's own attempt can bring: it reads read_only only where it gets in."""
-    inside = [(Reach.REACHED, read_only) for read_only in (True, False, None)]
-    return inside + [(reach, None) for reach in Reach if reach is not Reach.REACHED]
+HOSTS = (True, False, None)
+# What the primary's agent can say: of the process, and of its own look at mysqld.
+WORDS = (
+    (ProcessState.UNKNOWN, Reach.UNKNOWN),
+    (ProcessState.EXITED, Reach.REFUSED),
+    *((ProcessState.RUNNING, reach) for reach in (Reach.REACHED, Reach.TIMED_OUT, Reach.UNKNOWN)),
+)
+# What the orchestrator's own attempt can bring, with the read_only that it or, where it is turned away, the agent read.
+LOOKS: tuple[tuple[Reach, bool | None], ...] = (
+    *product((Reach.REACHED, Reach.DUBIOUS), (True, False, None)),
+    (Reach.REFUSED, None),
+    (Reach.TIMED_OUT, None),
+    (Reach.UNKNOWN, None),
+)
+
+
+def _answers() -> Iterator[Snapshot]:
+    """Every combination of answers for a primary with none, one or two replicas, all of which vote on its lease."""
+    sightings = [seen for count in range(3) for seen in combinations_with_replacement(Reach, count)]
+    for suspected, reported, word, host, look, replicas in product(
+        Health, ProcessState, WORDS, HOSTS, LOOKS, sightings
+    ):
+        yield snapshot(suspected, word[0], host, *look, replicas, reported, word[1])
+
+
+def _electorates() -> Iterator[Snapshot]:
+    """Every set of voters among up to two replicas, beside a choice of the answers."""
+    seen = [
+        each for count in range(3) for each in product((Reach.REACHED, Reach.TIMED_OUT, Reach.UNKNOWN), repeat=count)
+    ]
+    looks = [(Reach.REACHED, True), *((reach, None) for reach in (Reach.DUBIOUS, Reach.TIMED_OUT, Reach.UNKNOWN))]
+    for suspected, word, host, look, replicas in product(Health, WORDS[:4], (None, False), looks, seen):
+        names = [f"db{number}" for number, _reach in enumerate(replicas, 2)]
+        for voters in (chosen for count in range(len(names) + 1) for chosen in combinations(names, count)):
+            yield snapshot(suspected, word[0], host, *look, replicas, ProcessState.UNKNOWN, word[1], voters)
 
 
 @cache
 def snapshots() -> tuple[Snapshot, ...]:
-    """Every combination of answers for a primary with none, one or two replicas."""
-    sightings = [seen for count in range(3) for seen in product(Reach, repeat=count)]
-    return tuple(
-        snapshot(suspected, agent, host, orchestrator, read_only, replicas, reported)
-        for suspected, reported, agent, host, (orchestrator, read_only), replicas in product(
-            Health, ProcessState, ProcessState, (True, False, None), _looks(), sightings
-        )
-    )
+    """Every combination of answers, and every set of voters."""
+    return (*_answers(), *_electorates())
 
 
-def record(
+def record(  # noqa: PLR0917 - in the order of what is judged
     process: ProcessState = ProcessState.RUNNING,
     reach: Reach = Reach.REACHED,
     silence_beats: float = 0.0,
     lease: LeaseState = LeaseState.NONE,
+    primary: bool = False,
+    read_only_beats: float | None = None,
 ) -> NodeRecord:
     """What a monitor knows of a node that has reported."""
     last = Observation(
         cluster="orders", node="db1", incarnation=1, sequence=1, process=process, reach=reach, lease=lease
     )
-    return NodeRecord(last=last, silence_beats=silence_beats)
+    return NodeRecord(last=last, silence_beats=silence_beats, primary=primary, read_only_beats=read_only_beats)
 
 
 SILENCES = (0.0, 1.0, 2.5, 2.999, 3.0, 3.001, 1000.0)
@@ -89,8 +121,9 @@ SILENCES = (0.0, 1.0, 2.5, 2.999, 3.0, 3.001, 1000.0)
 
 @cache
 def node_records() -> tuple[NodeRecord, ...]:
-    """Every process state, reach and silence, and the node of which nothing was ever heard."""
-    heard = [record(*world) for world in product(ProcessState, Reach, SILENCES, LeaseState)]
+    """Every process state, reach, silence and lease, read-only or not, and the node of which nothing was ever heard."""
+    read_only = (None, 0.0, 1.499, 1.5, 60.0)
+    heard = [record(*world) for world in product(ProcessState, Reach, SILENCES, LeaseState, (True, False), read_only)]
     return tuple(heard + [NodeRecord(last=None, silence_beats=silence) for silence in SILENCES])
 
 

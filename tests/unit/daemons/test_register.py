@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.health import Health
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import Observation, ProcessState, Reach
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import (
+    Observation,
+    ProcessState,
+    Reach,
+    ServerState,
+)
 from ansible_collections.altair.mysql_ha.plugins.plugin_utils._daemons.monitor.register import Key, Register
 
 BEAT = 10.0
@@ -20,9 +25,26 @@ def report(
     incarnation: int = 1,
     process: ProcessState = ProcessState.RUNNING,
     reach: Reach = Reach.REACHED,
+    read_only: bool | None = None,
+    super_read_only: bool = True,
 ) -> Observation:
+    server = None
+    if read_only is not None:
+        server = ServerState(
+            server_uuid="u",
+            version="9.7.0",
+            read_only=read_only,
+            super_read_only=read_only and super_read_only,
+            gtid_executed="",
+        )
     return Observation(
-        cluster=key[0], node=key[1], incarnation=incarnation, sequence=sequence, process=process, reach=reach
+        cluster=key[0],
+        node=key[1],
+        incarnation=incarnation,
+        sequence=sequence,
+        process=process,
+        reach=reach,
+        server=server,
     )
 
 
@@ -98,3 +120,53 @@ def test_after_our_own_absence_nobodys_silence_counts_and_what_was_known_stays(r
     register.restart_silence(1000.0)
     assert health(register, 1000.0 + 3.5 * BEAT - 0.001) is Health.HEALTHY
     assert health(register, 1000.0 + 3.5 * BEAT) is Health.HOST_SILENT
+
+
+def hear_read_only(register: Register, count: int, *, super_read_only: bool = True) -> float:
+    """Reports of one beat after another, the first at 100; the time of the last one."""
+    for number in range(count):
+        seen = report(1 + number, read_only=True, super_read_only=super_read_only)
+        assert register.hear(seen, 100.0 + number * BEAT)
+    return 100.0 + (count - 1) * BEAT
+
+
+@pytest.mark.parametrize("super_read_only", [True, False])
+def test_the_third_report_in_a_row_that_shows_a_primary_read_only_makes_it_suspicious(
+    register: Register, super_read_only: bool
+) -> None:
+    assert register.judge(DB1, 100.0, epoch=1).health is Health.UNKNOWN
+    now = hear_read_only(register, 2, super_read_only=super_read_only)
+    assert register.judge(DB1, now + 2.9 * BEAT, epoch=1).health is Health.HEALTHY, "time alone is no report"
+    register.hear(report(3, read_only=True, super_read_only=super_read_only), now + BEAT)
+    assert register.judge(DB1, now + BEAT, epoch=1).health is Health.PRIMARY_READ_ONLY
+
+
+def test_a_replica_may_be_read_only_for_ever(register: Register) -> None:
+    now = hear_read_only(register, 20)
+    assert register.judge(DB1, now).health is Health.HEALTHY
+
+
+def test_what_a_new_primary_reported_before_it_was_one_does_not_count(register: Register) -> None:
+    now = hear_read_only(register, 20)
+    assert register.judge(DB1, now, epoch=2).health is Health.HEALTHY
+    register.hear(report(21, read_only=True), now + 1.0)  # on its way while it was promoted
+    register.hear(report(22, read_only=False), now + BEAT)
+    assert register.judge(DB1, now + BEAT, epoch=2).health is Health.HEALTHY
+    register.hear(report(23, read_only=True), now + 2 * BEAT)
+    assert register.judge(DB1, now + 2 * BEAT, epoch=2).health is Health.HEALTHY
+
+
+def test_a_new_epoch_counts_anew(register: Register) -> None:
+    register.judge(DB1, 100.0, epoch=1)
+    now = hear_read_only(register, 20)
+    assert register.judge(DB1, now, epoch=1).health is Health.PRIMARY_READ_ONLY
+    assert register.judge(DB1, now, epoch=2).health is Health.HEALTHY
+
+
+def test_a_look_that_does_not_get_in_is_no_proof_of_being_read_only(register: Register) -> None:
+    register.judge(DB1, 100.0, epoch=1)
+    now = hear_read_only(register, 3)
+    register.hear(report(9, reach=Reach.DUBIOUS, read_only=True), now + BEAT)
+    assert register.judge(DB1, now + BEAT, epoch=1).health is Health.MYSQLD_DUBIOUS
+    register.hear(report(10, read_only=True), now + 2 * BEAT)
+    assert register.judge(DB1, now + 2 * BEAT, epoch=1).health is Health.HEALTHY

@@ -39,7 +39,8 @@ Executed = tuple[str, float]  # a GTID set, and when it was read, by the monoton
 class Guard:
     """``writable()``: whether mysqld takes writes, as far as is known. ``make_read_only()`` blocks and raises
     Unavailable when mysqld will not; ``kill()`` is the last resort and cannot fail. ``executed()``: what mysqld was
-    seen to have executed, and when, for the voters to tell their lag by."""
+    seen to have executed, and when, for the voters to tell their lag by. ``now()``: the
+    monotonic clock."""
 
     def __init__(
         self,
@@ -51,6 +52,7 @@ class Guard:
         make_read_only: Callable[[], None],
         kill: Callable[[], None],
         executed: Callable[[], Executed | None] = lambda: None,
+        now: Callable[[], float] = clock.now,
     ) -> None:
         self._cluster, self._node = own
         self._beat_seconds = beat_seconds
@@ -59,6 +61,7 @@ class Guard:
         self._make_read_only = make_read_only
         self._kill = kill
         self._executed = executed
+        self._now = now
         self._fencing = ThreadPoolExecutor(4, "fence")
         self._changed = asyncio.Event()
         self._holder: Holder | None = None
@@ -72,7 +75,7 @@ class Guard:
             return LeaseState.NONE
         if self._fenced:
             return LeaseState.FENCED
-        return LeaseState.HELD if self._writable() and self._holder.held(clock.now()) else LeaseState.NONE
+        return LeaseState.HELD if self._writable() and self._holder.held(self._now()) else LeaseState.NONE
 
     @property
     def version(self) -> int:
@@ -81,7 +84,7 @@ class Guard:
 
     @property
     def vouching(self) -> tuple[str, ...]:
-        return self._holder.vouching(clock.now()) if self._holder is not None else ()
+        return self._holder.vouching(self._now()) if self._holder is not None else ()
 
     def acknowledged(self, terms: LeaseTerms | None, asked_at: float) -> None:
         """A monitor has acknowledged what was reported at ``asked_at``, of the monotonic clock."""
@@ -101,7 +104,7 @@ class Guard:
         else:
             if self._holder is None:
                 log.info("this node is primary, epoch %d; its lease is guarded", terms.epoch)
-                self._holder = Holder(self._beat_seconds, clock.now())
+                self._holder = Holder(self._beat_seconds, self._now())
             if terms.version > 0:
                 self._holder.adopt(node.name for node in terms.voters)
         if known != terms:
@@ -140,7 +143,7 @@ class Guard:
             await asyncio.sleep(self._beat_seconds)
 
     async def _ask(self, caller: Caller, voter: Node, own: Node) -> None:
-        asked_at = clock.now()
+        asked_at = self._now()
         executed, seen_at = self._executed() or (None, asked_at)
         question = VouchRequest(
             cluster=self._cluster,
@@ -171,7 +174,7 @@ class Guard:
         """How long nothing has to be done, in seconds; None: until something changes."""
         if self._holder is None:
             return None
-        left = self._holder.ends_at - clock.now()
+        left = self._holder.ends_at - self._now()
         if left > 0:
             if self._fenced and self._writable():
                 self._fenced = False  # somebody made it writable again, and it holds its lease
@@ -184,7 +187,7 @@ class Guard:
             await asyncio.wait_for(self._changed.wait(), seconds)
 
     async def _fence_if_lost(self) -> None:
-        if self._holder is None or self._holder.held(clock.now()) or not self._writable():
+        if self._holder is None or self._holder.held(self._now()) or not self._writable():
             return
         log.critical("the lease is lost: neither a monitor acknowledges nor do enough voters vouch; fencing mysqld")
         self._fenced = True

@@ -18,6 +18,8 @@ from .. import clock
 
 log = logging.getLogger(__name__)
 
+SAY_AGAIN_REPORTS = 100
+
 Acknowledged = Callable[[LeaseTerms | None, float], None]
 
 
@@ -36,6 +38,7 @@ class Reporter:
         self._seconds = seconds
         self._late: set[asyncio.Future[bool]] = set()
         self.acknowledged_by: str | None = None
+        self._unheard = 0  # reports in a row
 
     async def send(self, observation: Observation) -> bool:
         """Try each monitor in turn until one acknowledges."""
@@ -43,8 +46,16 @@ class Reporter:
             if await self._try(url, observation):
                 return True
         self.acknowledged_by = None
-        log.warning("no monitor acknowledged report %d", observation.sequence)
+        self._complain(observation.sequence)
         return False
+
+    def _complain(self, sequence: int) -> None:
+        """Once, and then rarely: before a cluster is registered, and while it is failed over, this lasts."""
+        self._unheard += 1
+        if self._unheard == 1:
+            log.warning("no monitor acknowledged report %d", sequence)
+        elif self._unheard % SAY_AGAIN_REPORTS == 0:
+            log.warning("no monitor acknowledged report %d, nor the %d before it", sequence, self._unheard - 1)
 
     async def send_to_all(self, observation: Observation) -> bool:
         """For news that must not wait for a dead monitor's deadline: ask all at once, be content with the first."""
@@ -64,6 +75,9 @@ class Reporter:
         except Unavailable as error:
             log.debug("%s", error)
             return False
+        if self._unheard:
+            log.info("%s acknowledges again; reports not acknowledged: %d", answer.watcher, self._unheard)
+            self._unheard = 0
         self.acknowledged_by = answer.watcher
         self._on_acknowledged(answer.terms, asked_at)
         self._prefer(answer.watcher_url if answer.watcher_url in self._monitors else url)

@@ -37,6 +37,7 @@ LOOK_BEATS = 0.5  # a look older than this is followed by another, for the next 
 STALE_BEATS = 2.0  # a look older than this is worth nothing
 
 Look = Callable[[str, int], Awaitable[Probe]]
+Now = Callable[[], float]
 
 
 @dataclass(slots=True)
@@ -54,12 +55,13 @@ class Voting:
     """``look(address, port)`` tries a mysqld. What we promised and gave before our start is not known: it counts as if
     every node had been vouched for at that moment, and ``incarnation`` tells an orchestrator."""
 
-    def __init__(self, node: str, incarnation: int, beat_seconds: float, look: Look) -> None:
+    def __init__(self, node: str, incarnation: int, beat_seconds: float, look: Look, now: Now = clock.now) -> None:
         self._node = node
         self._incarnation = incarnation
         self._beat_seconds = beat_seconds
         self._look = look
-        self._started_at = clock.now()
+        self._now = now
+        self._started_at = self._now()
         self._primaries: dict[str, _Primary] = {}
         self._looks: dict[str, asyncio.Task[None]] = {}
         self._terms: LeaseTerms | None = None
@@ -69,6 +71,8 @@ class Voting:
 
     def adopt(self, terms: LeaseTerms) -> None:
         """The newest word of the monitors; a job that has ended by it releases its promise."""
+        if self._terms is not None and terms.epoch < self._terms.epoch:
+            return  # of a monitor that has not heard of the newer one yet
         self._terms = terms
         for name, known in self._primaries.items():
             if known.denied is not None and terms.settled and terms.epoch >= known.denied.epoch:
@@ -85,7 +89,7 @@ class Voting:
             known.outlived = seen.server.writable and self._vouch_beats(known) > EXPIRY_BEATS
 
     def _vouch_beats(self, known: _Primary) -> float:
-        return (clock.now() - known.vouched_at) / self._beat_seconds
+        return (self._now() - known.vouched_at) / self._beat_seconds
 
     def _view(self, node: str) -> VoterView:
         known = self._known(node)
@@ -107,14 +111,14 @@ class Voting:
         return self._looks[node]
 
     async def _do_look(self, node: str, address: str, port: int) -> None:
-        began_at = clock.now()
+        began_at = self._now()
         self.note(node, await self._look(address, port), began_at)
 
     async def serve_vouch(self, peer: Peer, asked: VouchRequest) -> Vouch:
         if peer.name != asked.node:
             raise Refused(f"the certificate is of {peer.name}, the vouch is asked for {asked.node}")
         known = self._known(asked.node)
-        age = (clock.now() - known.looked_at) / self._beat_seconds
+        age = (self._now() - known.looked_at) / self._beat_seconds
         if age > STALE_BEATS:
             await self._look_at(asked.node, asked.address, asked.port)
         refusal = vouch_refusal(self._view(asked.node))
@@ -123,13 +127,13 @@ class Voting:
         if refusal is not None:
             raise Unavailable(f"{self._node} does not vouch for {asked.node}: {refusal}")
         # Before the answer leaves: its age at the asker is never more than here.
-        known.vouched_at = clock.now()
+        known.vouched_at = self._now()
         known.outlived = False
         return Vouch(voter=self._node)
 
     async def expiry(self, asked: ExpiryRequest) -> VoterWord:
         """Answer an orchestrator whose order has been checked; a word against the primary is a promise."""
-        began_at = clock.now()
+        began_at = self._now()
         self.note(asked.node, await self._look(asked.address, asked.port), began_at)
         refusal = expiry_refusal(self._view(asked.node))
         known = self._known(asked.node)

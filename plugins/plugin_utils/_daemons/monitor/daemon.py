@@ -22,12 +22,6 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors impor
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.health import Health, HealthRule
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.lease import PROOF_BEATS, WatchView, ack_refusal
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import LeaseState, Observation
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.occasions import (
-    notice_of_breach,
-    notice_of_lease_off,
-    notice_of_quarantine,
-    notice_of_suspicion,
-)
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.thresholds import Raised
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.wire import (
     RELAY_PATH,
@@ -50,11 +44,12 @@ from ..https import Peer, Route, serving
 from ..loop import ready
 from ..notifier import Tell, notifying, tell_nobody
 from ..settings import MonitorSettings
-from .breaches import Breaches, BreachNews, log_breach
+from .breaches import Breaches
 from .electorate import needs_look, terms_of, update_many
 from .ledger import Ledger
 from .register import Key, Register
 from .status import Status
+from .telling import Telling
 from .warrant import Warrant
 
 log = logging.getLogger(__name__)
@@ -68,7 +63,7 @@ class Monitor:
     """One monitor. What it knows of nodes is in ``register``; what is on record is in ``fleet``."""
 
     def __init__(self, settings: MonitorSettings, store: Store, caller: Caller, tell: Tell = tell_nobody) -> None:
-        self._tell = tell
+        self._telling = Telling(settings.name, tell)
         self._settings = settings
         self._store = store
         self._caller = caller
@@ -86,7 +81,7 @@ class Monitor:
         self._judging: dict[Key, asyncio.Lock] = {}
         self._nodes: dict[str, tuple[str, ...]] = {}
         self._register = Register(self._beat_seconds)
-        self._breaches = Breaches(store, self._on_breach)
+        self._breaches = Breaches(store, self._telling.breach)
         self._present = asyncio.Event()
 
     @property
@@ -294,9 +289,9 @@ class Monitor:
         member = self._fleet.members.get(key[0])
         if member is None or key not in self._register:
             return None
-        rule = self._register.judge(key, time.monotonic())
-        lease = self._lease(key, rule, member)
         primary = key[1] == member.state.primary
+        rule = self._register.judge(key, time.monotonic(), member.state.epoch if primary else None)
+        lease = self._lease(key, rule, member)
         suspicious = rule.suspicious and primary and not member.suspected and key[1] not in member.paused
         breaches = self._breaches.now(key, rule.health, member, self._register.last(key))
         if self._written.get(key) == (rule, lease, breaches) and self._warrant.claimed(key) and not suspicious:
@@ -336,8 +331,7 @@ class Monitor:
             beat_seconds=self._beat_seconds,
         )
         if await self._warrant.suspect(key, suspicion):
-            log.warning("suspected %s: %s", "/".join(key), rule.because)
-            self._tell(notice_of_suspicion(suspicion))
+            self._telling.suspicion(suspicion)
 
     async def _write_health(self, key: Key, rule: HealthRule, lease: LeaseState, breaches: tuple[Raised, ...]) -> None:
         health = NodeHealth(
@@ -360,27 +354,12 @@ class Monitor:
         guarded = before is None or before[1] is not LeaseState.OFF
         log.info("%s is %s: %s", "/".join(key), rule.health.value, rule.because)
         if lease is LeaseState.OFF and guarded:
-            self._tell(notice_of_lease_off(cluster=key[0], node=key[1], at=time.time(), by=self._settings.name))
-
-    def _on_breach(self, news: BreachNews) -> None:
-        log_breach(news)
-        self._tell(
-            notice_of_breach(
-                cluster=news.cluster,
-                node=news.node,
-                about=news.breach.breach.value,
-                sentence=news.breach.because,
-                at=time.time(),
-                by=self._settings.name,
-                over=news.over,
-            )
-        )
+            self._telling.lease_off(key)
 
     def _tell_of_quarantine(self, cluster: str, sentence: str) -> None:
         """One monitor does; all of them see it."""
         if watcher(cluster, self._urls) == self._settings.name:
-            name = self._settings.name
-            self._tell(notice_of_quarantine(cluster=cluster, sentence=sentence, at=time.time(), by=name))
+            self._telling.quarantine(cluster, sentence)
 
 
 async def run(settings: MonitorSettings, stop: asyncio.Event) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.health import HealthRule, NodeRecord, judge_node
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.lease import TAKE_OVER_BEATS
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import Observation
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import Observation, Reach
 
 Key = tuple[str, str]  # cluster, node
 
@@ -19,6 +19,9 @@ Key = tuple[str, str]  # cluster, node
 class _Entry:
     last: Observation | None
     heard_at: float
+    epoch: int | None = None  # under which it is primary on record
+    read_only_since: float | None = None  # when the first report came that showed it so, under this epoch
+    read_only_until: float = 0.0  # ... and the last one
 
 
 class Register:
@@ -70,12 +73,29 @@ class Register:
         if last is not None and (last.incarnation, last.sequence) >= (report.incarnation, report.sequence):
             return False
         entry.last = report
+        if report.reach is not Reach.REACHED or report.server is None or report.server.writable:
+            entry.read_only_since = None
+        else:
+            entry.read_only_since = now if entry.read_only_since is None else entry.read_only_since
+            entry.read_only_until = now
         return True
 
     def last(self, key: Key) -> Observation | None:
         entry = self._entries.get(key)
         return entry.last if entry else None
 
-    def judge(self, key: Key, now: float) -> HealthRule:
+    def judge(self, key: Key, now: float, epoch: int | None = None) -> HealthRule:
+        """``epoch``: the one under which the node is primary on record; None when it is not."""
         entry = self._entries[key]
-        return judge_node(NodeRecord(last=entry.last, silence_beats=(now - entry.heard_at) / self._beat_seconds))
+        if epoch != entry.epoch:
+            # What was reported before says nothing: a node that was just promoted was read-only until then.
+            entry.epoch, entry.read_only_since = epoch, None
+        since = entry.read_only_since
+        return judge_node(
+            NodeRecord(
+                last=entry.last,
+                silence_beats=(now - entry.heard_at) / self._beat_seconds,
+                primary=epoch is not None,
+                read_only_beats=None if since is None else (entry.read_only_until - since) / self._beat_seconds,
+            )
+        )

@@ -19,10 +19,12 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeepe
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import AltairError, Conflict, NotFound
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import (
     MONITORS,
+    ClusterState,
     NodeHealth,
     Suspicion,
     health_path,
     monitor_path,
+    state_path,
     suspicion_path,
 )
 
@@ -43,11 +45,19 @@ Refresh = Callable[[str], Awaitable[bool]]
 class Warrant:
     """``refresh(cluster)`` reads anew what is on record of a cluster; False when that failed."""
 
-    def __init__(self, store: Store, name: str, beat_seconds: float, refresh: Refresh) -> None:
+    def __init__(
+        self,
+        store: Store,
+        name: str,
+        beat_seconds: float,
+        refresh: Refresh,
+        now: Callable[[], float] = clock.now,
+    ) -> None:
         self._store = store
         self._name = name
         self._beat_seconds = beat_seconds
         self._refresh = refresh
+        self._now = now
         self._proven_at = float("-inf")
         self._proving: asyncio.Task[bool] | None = None
         self._versions: dict[Key, int] = {}
@@ -85,7 +95,7 @@ class Warrant:
             return False
 
     async def _prove(self, monitors: Callable[[], frozenset[str]]) -> bool:
-        asked_at = clock.now()
+        asked_at = self._now()
         try:
             names, ours = await asyncio.to_thread(self._store.confirm, MONITORS, monitor_path(self._name))
         except AltairError as error:
@@ -125,12 +135,11 @@ class Warrant:
         self._known |= {key for key in claimed if read[key[0]] and key in self._versions}
 
     async def suspect(self, key: Key, suspicion: Suspicion) -> bool:
-        """Raise it if the node is still ours, in one transaction. From here on nothing is acknowledged until it is read
-        that nothing is open of the node."""
+        """Raise it if the node is still ours, and primary under that epoch, in one transaction. From here on nothing is
+        acknowledged until it is read that nothing is open of the node."""
         self._raising.add(key)
-        changes = (Check(health_path(*key), self._versions[key]), Create(suspicion_path(key[0]), suspicion))
         try:
-            await asyncio.to_thread(self._store.commit, changes)
+            await asyncio.to_thread(self._raise, key, suspicion, self._versions[key])
         except (Conflict, NotFound):
             self.forget(key)  # another was first, or watches the node by now
             return False
@@ -140,6 +149,18 @@ class Warrant:
         finally:
             await self.read_back(key)
         return True
+
+    def _raise(self, key: Key, suspicion: Suspicion, version: int) -> None:
+        state = self._store.require(state_path(key[0]), ClusterState)
+        if (state.value.epoch, state.value.primary) != (suspicion.epoch, suspicion.primary):
+            raise Conflict(f"{'/'.join(key)} is not primary under epoch {suspicion.epoch} any more")
+        self._store.commit(
+            (
+                Check(health_path(*key), version),
+                Check(state_path(key[0]), state.version),
+                Create(suspicion_path(key[0]), suspicion),
+            )
+        )
 
     async def read_back(self, key: Key) -> None:
         if await self._refresh(key[0]):

@@ -42,8 +42,10 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.inquir
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import (
     OPERATOR,
     Record,
+    answer_suspicion,
     open_job,
     read_record,
+    set_suspicion_aside,
     take_over,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.permit import (
@@ -146,11 +148,13 @@ class Desk:
         try:
             await asyncio.to_thread(self._store.read, path, Suspicion)
         except InvalidInput as error:
-            log.error("%s: the suspicion that cannot be read is set aside", self._cluster)
-            by = self._owner
+            because, by = "the suspicion that cannot be read is set aside", self._owner
+            log.error("%s: %s", self._cluster, because)
             self._tell(notice_of_quarantine(cluster=self._cluster, sentence=str(error), at=time.time(), by=by))
             with suppress(AltairError):
-                await asyncio.to_thread(self._store.delete, path)
+                await asyncio.to_thread(
+                    set_suspicion_aside, self._store, self._cluster, because=because, by=self._owner
+                )
         except AltairError as error:
             log.warning("%s: %s", self._cluster, error)
 
@@ -241,8 +245,7 @@ class Desk:
         if record.suspicion is None:
             return
         log.debug("the suspicion of %s is answered: %s", self._cluster, because)
-        path = suspicion_path(self._cluster)
-        await asyncio.to_thread(self._store.delete, path, record.suspicion.version)
+        await asyncio.to_thread(answer_suspicion, self._store, record, because=because, by=self._owner)
 
     async def _carry_out(self, job: Job) -> None:
         """Run the playbook until the job has ended, paused or passed to another; steps that hold already are quick."""

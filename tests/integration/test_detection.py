@@ -84,7 +84,7 @@ def test_a_node_that_was_suspended_as_a_whole_acknowledges_nothing_when_it_goes_
         job = world.wait_for_job(earlier)
         client.wait_for(lambda ack: ack.server != client.acked()[0].server)
         world.host(old).cont()
-        world.wait_for("its fence", lambda: world.fenced(old))
+        world.wait_for("its fence", lambda: world.shut(old))
         until = time.monotonic() + 2.0
         client.wait_for(lambda ack: ack.acked > until)
     assert "its lease has expired" in step_of(job, "fence")["evidence"]["lease_expired"]
@@ -194,7 +194,7 @@ def test_a_client_on_the_isolated_side_writes_no_more_once_anybody_writes_on_the
     assert any(ack.acked > event for ack in own), "it had written on for a while"
     assert max(ack.acked for ack in own) < first.sent
     assert acks.overlaps([*own, *client.acked()]) == []
-    assert world.fenced(old)
+    assert world.shut(old)
     assert world.judge(old).violations == []
 
 

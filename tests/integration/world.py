@@ -243,6 +243,10 @@ class World:
         """Whether the server itself says that nobody can write there."""
         return bool(self.sql(node, "SELECT @@super_read_only AS fenced")["fenced"] == 1)
 
+    def shut(self, node: str) -> bool:
+        """Whether nobody can write there: it is fenced, or its mysqld has been killed because it would not be."""
+        return not self.host(node).running("mysqld") or self.fenced(node)
+
     def dns(self) -> list[str]:
         """What the name server itself answers."""
         return self.lab.name_server_says()

@@ -28,6 +28,7 @@ from tests.fleet.link import Answer, Link
 from tests.fleet.plan import Member, Words, clusters, members, words
 from tests.fleet.tally import Tally
 
+FIRST_BEATS = 3  # over how many beats the agents of a fleet start
 OVER_SECONDS = 0.5  # a beat is over when the next one has been due and looked at
 
 
@@ -116,7 +117,10 @@ class Crowd:
             return
         if what == "begin":
             begun, count = time.monotonic(), len(self._agents)
-            self._due = [(begun + self._beat * number / count, number, True) for number in range(count)]
+            # Each at its own moment of the beat; a handshake costs many times a report, so not all in the first.
+            moments = (begun + self._beat * (number / count + number % FIRST_BEATS) for number in range(count))
+            self._due = [(moment, number, True) for number, moment in enumerate(moments)]
+            heapq.heapify(self._due)
         for node in order.get("nodes", ()):
             agent = self._named[node]
             agent.well = what != "unwell"

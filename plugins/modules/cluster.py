@@ -109,6 +109,13 @@ options:
             person's word.
           - No limit unless it is given.
         type: int
+      overload_seconds_max:
+        description:
+          - How long a mysqld whose process works need not answer its agent before it counts as hung, and is replaced if
+            it is the primary. It is a breach from the first moment on.
+          - With V(0) one that works is given no more time than one that does not.
+        type: float
+        default: 30.0
       thresholds:
         description:
           - From where on a value of a node is a breach, which is logged, put on record and told. A breach fails nothing
@@ -228,6 +235,7 @@ POLICY_OPTIONS: dict[str, Any] = {
     "quorum_min": {"type": "int", "default": 1},
     "lag_seconds_max": {"type": "float"},
     "transactions_missing_max": {"type": "int"},
+    "overload_seconds_max": {"type": "float", "default": 30.0},
     "thresholds": {"type": "dict", "default": {}, "options": THRESHOLD_OPTIONS},
 }
 ARGUMENT_SPEC: dict[str, Any] = {

@@ -104,6 +104,7 @@ class Policy:
 
     ``quorum_min``: how many replicas must live for a promotion. ``lag_seconds_max`` and ``transactions_missing_max``:
     when no replica is known to be within them nobody is promoted without a person's word (None: no limit).
+    ``overload_seconds_max``: for how long a mysqld that works need not answer its agent before it counts as hung.
     ``thresholds``: where people are told of a node, and nothing else happens.
     """
 
@@ -113,6 +114,7 @@ class Policy:
     quorum_min: int = 1
     lag_seconds_max: float | None = None
     transactions_missing_max: int | None = None
+    overload_seconds_max: float = 30.0
     thresholds: Thresholds = field(default_factory=Thresholds)
 
     def __post_init__(self) -> None:
@@ -121,6 +123,7 @@ class Policy:
         _check(self.quorum_min >= 1, "quorum_min must be 1 or more: somebody has to be promoted")
         _check((self.lag_seconds_max or 0) >= 0, "lag_seconds_max must not be below 0")
         _check((self.transactions_missing_max or 0) >= 0, "transactions_missing_max must not be below 0")
+        _check(self.overload_seconds_max >= 0, "overload_seconds_max must not be below 0")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -88,10 +88,17 @@ def _disk(seen: Observation) -> str:
     return f"disk {used / total:.0%} full" if used is not None and total else ""
 
 
+def _unanswered(seen: Observation) -> str:
+    if seen.reach is not Reach.TIMED_OUT or seen.unanswered_seconds is None:
+        return ""
+    process = {True: ", and its process works", False: ", and its process does not work", None: ""}[seen.working]
+    return f"its agent got no answer for {seen.unanswered_seconds:.0f} s{process}"
+
+
 def node_sentence(health: NodeHealth, seen: Observation | None) -> str:
     """How a node is: by its monitor, by what its agent finds now (None: it was not asked, or is silent), and what is
     breached."""
     words = [health.because]
-    words += [_lag(seen), _disk(seen)] if seen else []
+    words += [_unanswered(seen), _lag(seen), _disk(seen)] if seen else []
     words += [f"breach '{each.breach.value}': {each.because}" for each in health.breaches]
     return "; ".join(filter(None, words))

@@ -18,6 +18,7 @@ READ_ONLY_BEATS_MAX = 1.5  # between the first and the last of the reports that 
 class Health(StrEnum):
     HEALTHY = "healthy"
     MYSQLD_EXITED = "mysqld_exited"
+    MYSQLD_OVERLOADED = "mysqld_overloaded"
     MYSQLD_HUNG = "mysqld_hung"
     MYSQLD_DUBIOUS = "mysqld_dubious"
     SELF_FENCED = "self_fenced"
@@ -32,12 +33,22 @@ class NodeRecord:
 
     ``primary``: it is primary on record. ``read_only_beats``: for how long its reports have shown it read-only, counted
     from the first such report that came when it was primary under this epoch already; None where the last one does not.
+    ``overload_seconds_max``: for how long a mysqld that works need not answer, by the cluster's policy.
     """
 
     last: Observation | None
     silence_beats: float
     primary: bool = False
     read_only_beats: float | None = None
+    overload_seconds_max: float = 0.0
+
+    @property
+    def overloaded(self) -> bool:
+        """Slow rather than hung. One that its agent has fenced takes no writes: nothing is gained by waiting for it."""
+        last = self.last
+        if last is None or last.reach is not Reach.TIMED_OUT or last.lease is LeaseState.FENCED or not last.working:
+            return False
+        return last.unanswered_seconds is not None and last.unanswered_seconds < self.overload_seconds_max
 
     @property
     def primary_read_only(self) -> bool:
@@ -84,6 +95,12 @@ HEALTH_RULES: tuple[HealthRule, ...] = (
         "its agent saw mysqld exit",
         suspicious=True,
         matches=lambda node: node.process is ProcessState.EXITED,
+    ),
+    HealthRule(
+        Health.MYSQLD_OVERLOADED,
+        "mysqld does not answer its own agent, but its process works; it is given the policy's overload_seconds_max",
+        suspicious=False,
+        matches=lambda node: node.overloaded,
     ),
     HealthRule(
         Health.MYSQLD_HUNG,

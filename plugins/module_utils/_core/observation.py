@@ -120,7 +120,8 @@ class Observation:
     ``incarnation`` names the agent's start, ``sequence`` counts its reports since then. ``server`` is the last state
     that could be read; ``reach`` says whether that was just now (REACHED) or why not. Of a primary: the version of the
     voters its lease goes by (0: it knows none), and those whose vouch is good now. ``heartbeat``: of a replica, once
-    its agent has heard of the primary.
+    its agent has heard of the primary. ``unanswered_seconds``: since mysqld last answered its agent, or was found; 0
+    while it answers, None where it was not asked. ``working``: whether its process uses the CPU; see work.py.
     """
 
     cluster: str
@@ -136,6 +137,8 @@ class Observation:
     vouching: tuple[str, ...] = ()
     vitals: Vitals = field(default_factory=Vitals)
     heartbeat: Heartbeat | None = None
+    unanswered_seconds: float | None = None
+    working: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -52,7 +52,7 @@ class Look:
     def mysqld_down(self) -> bool | None:
         if self.health in (Health.UNKNOWN, Health.HOST_SILENT):
             return None
-        return self.health in (Health.MYSQLD_EXITED, Health.MYSQLD_HUNG)
+        return self.health in (Health.MYSQLD_EXITED, Health.MYSQLD_OVERLOADED, Health.MYSQLD_HUNG)
 
     @property
     def vitals(self) -> Vitals:

@@ -29,7 +29,7 @@ SUSPICIONS: dict[str, tuple[tuple[Health, ...], tuple[ProcessState, ...]]] = {
     "`host_silent`, and the last report told of the exit": ((Health.HOST_SILENT,), (ProcessState.EXITED,)),
     "`primary_read_only`: three reports in a row show it read-only": ((Health.PRIMARY_READ_ONLY,), ALIVE_OR_UNKNOWN),
     "anything else, when an operator asks": (
-        (Health.HEALTHY, Health.MYSQLD_DUBIOUS, Health.UNKNOWN),
+        (Health.HEALTHY, Health.MYSQLD_OVERLOADED, Health.MYSQLD_DUBIOUS, Health.UNKNOWN),
         ALIVE_OR_UNKNOWN,
     ),
 }

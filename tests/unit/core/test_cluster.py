@@ -64,6 +64,7 @@ MISTAKES: dict[str, Callable[[], object]] = {
     "quorum_min must be 1": lambda: Policy(quorum_min=0),
     "lag_seconds_max": lambda: Policy(lag_seconds_max=-0.1),
     "transactions_missing_max": lambda: Policy(transactions_missing_max=-1),
+    "overload_seconds_max": lambda: Policy(overload_seconds_max=-0.1),
     "disk_share_max must be above 0": lambda: Thresholds(disk_share_max=0),
     "inodes_share_max must be above 0 and not above 1": lambda: Thresholds(inodes_share_max=90),
     "thresholds: lag_seconds_max": lambda: Thresholds(lag_seconds_max=0),

@@ -72,6 +72,32 @@ def test_the_lag_is_told_with_where_it_is_from(heart: tuple[float, bool] | None,
     assert sentence(heart=heart, told=told) == f"{WELL}{said}; disk 41% full"
 
 
+@pytest.mark.parametrize(
+    ("reach", "working", "said"),
+    [
+        (Reach.TIMED_OUT, True, f"{WELL}; its agent got no answer for 12 s, and its process works"),
+        (Reach.TIMED_OUT, False, f"{WELL}; its agent got no answer for 12 s, and its process does not work"),
+        (Reach.TIMED_OUT, None, f"{WELL}; its agent got no answer for 12 s"),
+        (Reach.REACHED, True, WELL),
+    ],
+)
+def test_a_mysqld_that_does_not_answer_is_told_with_how_long_and_whether_it_works(
+    reach: Reach, working: bool | None, said: str
+) -> None:
+    health = NodeHealth(node="db1", health=Health.HEALTHY, because=WELL, monitor="mon1", changed_at=0.0)
+    seen = Observation(
+        cluster="orders",
+        node="db1",
+        incarnation=1,
+        sequence=1,
+        process=ProcessState.RUNNING,
+        reach=reach,
+        unanswered_seconds=12.4,
+        working=working,
+    )
+    assert node_sentence(health, seen) == said
+
+
 def test_a_node_whose_agent_is_silent_is_told_by_its_monitors_word_and_its_breaches() -> None:
     assert sentence(asked=False) == WELL
     assert sentence(FULL, asked=False) == f"{WELL}; breach 'disk': it is full"

@@ -13,7 +13,12 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.health impor
     NodeRecord,
     judge_node,
 )
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import ProcessState, Reach
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import (
+    LeaseState,
+    Observation,
+    ProcessState,
+    Reach,
+)
 from tests.unit.core.worlds import node_records, record
 
 
@@ -76,6 +81,45 @@ def test_a_server_that_turns_its_agent_away_is_not_suspicious() -> None:
 @pytest.mark.parametrize("reach", [Reach.REFUSED, Reach.TIMED_OUT])
 def test_a_running_server_that_does_not_answer_its_own_agent_hangs(reach: Reach) -> None:
     assert judge_node(record(ProcessState.RUNNING, reach)).health is Health.MYSQLD_HUNG
+
+
+def unanswered() -> list[tuple[NodeRecord, Observation]]:
+    """Every node that reports in time, and that its mysqld has not answered in time."""
+    return [
+        (node, node.last)
+        for node in node_records()
+        if node.last
+        and node.silence_beats < MISSED_BEATS_MAX
+        and node.last.reach is Reach.TIMED_OUT
+        and node.last.process is not ProcessState.EXITED
+    ]
+
+
+def test_an_overloaded_server_is_never_suspected_before_the_deadline_and_always_after_it() -> None:
+    before: set[tuple[Health, bool]] = set()
+    after: set[tuple[Health, bool]] = set()
+    for node, last in unanswered():
+        if last.working and last.unanswered_seconds is not None and last.lease is not LeaseState.FENCED:
+            in_time = last.unanswered_seconds < node.overload_seconds_max
+            (before if in_time else after).add((judge_node(node).health, judge_node(node).suspicious))
+    assert before == {(Health.MYSQLD_OVERLOADED, False)}
+    assert after == {(Health.MYSQLD_HUNG, True)}
+
+
+def test_a_server_that_does_not_work_or_of_which_nobody_can_tell_hangs_at_once() -> None:
+    found = {judge_node(node).health for node, last in unanswered() if not last.working}
+    assert found == {Health.MYSQLD_HUNG}
+
+
+def test_a_server_that_its_agent_has_fenced_is_given_no_time() -> None:
+    fenced = {judge_node(node).suspicious for node, last in unanswered() if last.lease is LeaseState.FENCED}
+    assert fenced == {True}
+
+
+def test_only_an_answer_that_is_late_can_be_overload() -> None:
+    for node in node_records():
+        if judge_node(node).health is Health.MYSQLD_OVERLOADED:
+            assert node.reach is Reach.TIMED_OUT
 
 
 @pytest.mark.parametrize("beats", [1.5, 2.0, 600.0])

@@ -85,6 +85,7 @@ CHECKED: Mapping[type[Any], Callable[[], st.SearchStrategy[Any]]] = {
         unproven_fence=st.sampled_from(cluster.UnprovenFence),
         lag_seconds_max=st.none() | st.floats(0, 1e9),
         transactions_missing_max=st.none() | st.integers(0),
+        overload_seconds_max=st.floats(0, 1e9),
         thresholds=CHECKED[cluster.Thresholds](),
     ),
     fleet_breaker.FleetBreaker: lambda: st.builds(

@@ -168,6 +168,7 @@ def test_what_is_raised_keeps_its_first_sentence_so_that_the_record_is_written_o
         (Health.HOST_SILENT, {Breach.SILENCE}),
         (Health.MYSQLD_EXITED, {Breach.PROCESS}),
         (Health.MYSQLD_HUNG, {Breach.PROCESS}),
+        (Health.MYSQLD_OVERLOADED, {Breach.PROCESS}),
     ],
 )
 def test_silence_and_a_missing_mysqld_are_breaches_at_once(health: Health, breaches: set[Breach]) -> None:

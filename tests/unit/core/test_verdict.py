@@ -289,7 +289,13 @@ def test_a_cut_off_orchestrator_is_denied_by_time_and_trusts_the_report_of_an_ex
     for replicas in ((Reach.REFUSED,), (Reach.REFUSED, Reach.TIMED_OUT), (Reach.UNKNOWN,), ()):
         told = snapshot(Health.MYSQLD_EXITED, replicas=replicas)
         assert judge(told).verdict is Verdict.DEAD_PRIMARY
-        for health in (Health.HEALTHY, Health.MYSQLD_HUNG, Health.MYSQLD_DUBIOUS, Health.UNKNOWN):
+        for health in (
+            Health.HEALTHY,
+            Health.MYSQLD_OVERLOADED,
+            Health.MYSQLD_HUNG,
+            Health.MYSQLD_DUBIOUS,
+            Health.UNKNOWN,
+        ):
             assert judge(replace(told, suspected=health)).verdict is Verdict.UNCERTAIN
     gone_since = snapshot(Health.HOST_SILENT, reported=ProcessState.EXITED, replicas=(Reach.UNKNOWN,))
     assert judge(gone_since).verdict is Verdict.DEAD_PRIMARY

@@ -108,12 +108,29 @@ def record(  # noqa: PLR0917 - in the order of what is judged
     lease: LeaseState = LeaseState.NONE,
     primary: bool = False,
     read_only_beats: float | None = None,
+    overload_seconds_max: float = 0.0,
+    unanswered_seconds: float | None = None,
+    working: bool | None = None,
 ) -> NodeRecord:
     """What a monitor knows of a node that has reported."""
     last = Observation(
-        cluster="orders", node="db1", incarnation=1, sequence=1, process=process, reach=reach, lease=lease
+        cluster="orders",
+        node="db1",
+        incarnation=1,
+        sequence=1,
+        process=process,
+        reach=reach,
+        lease=lease,
+        unanswered_seconds=unanswered_seconds,
+        working=working,
     )
-    return NodeRecord(last=last, silence_beats=silence_beats, primary=primary, read_only_beats=read_only_beats)
+    return NodeRecord(
+        last=last,
+        silence_beats=silence_beats,
+        primary=primary,
+        read_only_beats=read_only_beats,
+        overload_seconds_max=overload_seconds_max,
+    )
 
 
 SILENCES = (0.0, 1.0, 2.5, 2.999, 3.0, 3.001, 1000.0)
@@ -121,9 +138,13 @@ SILENCES = (0.0, 1.0, 2.5, 2.999, 3.0, 3.001, 1000.0)
 
 @cache
 def node_records() -> tuple[NodeRecord, ...]:
-    """Every process state, reach, silence and lease, read-only or not, and the node of which nothing was ever heard."""
+    """Every process state, reach, silence and lease, read-only or not, or working without an answer or not, and the
+    node of which nothing was ever heard."""
     read_only = (None, 0.0, 1.499, 1.5, 60.0)
     heard = [record(*world) for world in product(ProcessState, Reach, SILENCES, LeaseState, (True, False), read_only)]
+    patience = product((0.0, 30.0), (None, 0.0, 2.0, 29.999, 30.0, 3600.0), (True, False, None))
+    common = product(ProcessState, Reach, (0.0, 2.999, 3.0), LeaseState, (True, False), (None,))
+    heard += [record(*world, *patient) for world, patient in product(common, patience)]
     return tuple(heard + [NodeRecord(last=None, silence_beats=silence) for silence in SILENCES])
 
 

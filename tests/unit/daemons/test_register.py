@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.health import Health
@@ -57,6 +59,16 @@ def register() -> Register:
 
 def health(register: Register, now: float, key: Key = DB1) -> Health:
     return register.judge(key, now).health
+
+
+@pytest.mark.parametrize(("limit", "found"), [(30.0, Health.MYSQLD_OVERLOADED), (12.0, Health.MYSQLD_HUNG)])
+def test_how_long_a_mysqld_that_works_need_not_answer_is_its_clusters_choice(
+    register: Register, limit: float, found: Health
+) -> None:
+    late = replace(report(1, reach=Reach.TIMED_OUT), working=True, unanswered_seconds=12.0)
+    register.hear(late, 105.0)
+    assert register.judge(DB1, 106.0, 1, limit).health is found
+    assert register.judge(DB1, 106.0).health is Health.MYSQLD_HUNG, "without a policy nobody is given time"
 
 
 def test_a_node_taken_over_is_unknown_and_silent_only_three_and_a_half_beats_later(register: Register) -> None:

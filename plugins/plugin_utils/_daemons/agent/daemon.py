@@ -58,6 +58,7 @@ from .reporter import Reporter
 from .salvage import find_index, salvage
 from .vitals import Examiner, look_at_disk
 from .voting import Voting
+from .work import Work
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,7 @@ class Agent:
         self._login = login
         self._incarnation = incarnation
         self._process = MysqldProcess(settings.mysqld.pid_file, settings.mysqld.data_folder)
+        self.work = Work(self._process, settings.mysqld.probe_seconds)
         self._own_probes = ThreadPoolExecutor(1, "probe")
         self._other_probes = ThreadPoolExecutor(8, "sighting")
         self._under_way: Future[Probe] | None = None
@@ -141,6 +143,8 @@ class Agent:
         mysqld = self._settings.mysqld
         asked_at = clock.now()
         seen = probe(mysqld.host, mysqld.port, self._login, mysqld.unix_socket)
+        if seen.reach.shows_life:
+            self.work.answered()
         if seen.server is not None:
             self._executed = seen.server.gtid_executed, asked_at
         self._reach = seen.reach  # a look that ends between two beats answers for the next one
@@ -205,6 +209,8 @@ class Agent:
             vouching=self.guard.vouching,
             vitals=self.examiner.seen(clock.now()),
             heartbeat=self._heartbeat(seen),
+            unanswered_seconds=self.work.unanswered_seconds(seen.reach),
+            working=self.work.working if self._process.state is ProcessState.RUNNING else None,
         )
 
     def _heartbeat(self, seen: Probe) -> Heartbeat | None:
@@ -322,6 +328,7 @@ async def run(settings: AgentSettings, stop: asyncio.Event) -> None:
         reporter = Reporter(caller, settings.monitors, settings.profile.beat_seconds / 4, agent.acknowledged)
         works = (
             agent.follow_process(reporter),
+            agent.work.follow(),
             agent.beat(reporter),
             agent.guard.ask_voters(caller),
             agent.guard.guard(),

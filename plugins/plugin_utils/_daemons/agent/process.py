@@ -19,7 +19,10 @@ import struct
 from pathlib import Path
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import ProcessState
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.work import Effort
 
+_TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
+_DYING = 0x4 | 0x400  # of linux/sched.h: PF_EXITING, and PF_SIGNALED, which one that writes its core file has, too
 _FLOCK = struct.Struct("hhqqi4x")  # struct flock on 64-bit Linux: type, whence, start, len, pid
 
 
@@ -60,6 +63,21 @@ class MysqldProcess:
             return False
         self._handle, self.process_id, self._saw_exit = handle, process_id, False
         return True
+
+    def effort(self, now: float) -> Effort | None:
+        """What the process that is held has used until now, all its threads together; None where it cannot be told."""
+        if self._handle is None or self.process_id is None:
+            return None
+        try:
+            stat = Path(f"/proc/{self.process_id}/stat").read_bytes()
+            # After the name in brackets, which may hold anything: the state, and proc(5)'s fields from the fourth on.
+            fields = stat[stat.rindex(b")") + 1 :].split()
+            flags, ticks = int(fields[6]), int(fields[11]) + int(fields[12])
+        except (OSError, ValueError, IndexError):
+            return None
+        if _has_exited(self._handle):
+            return None  # the number may have been another's already
+        return Effort(now, ticks * _TICK_SECONDS, dying=bool(flags & _DYING))
 
     async def exited(self) -> None:
         """Return as soon as the process that was found is gone; any number may wait."""

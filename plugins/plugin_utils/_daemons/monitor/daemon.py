@@ -290,7 +290,8 @@ class Monitor:
         if member is None or key not in self._register:
             return None
         primary = key[1] == member.state.primary
-        rule = self._register.judge(key, time.monotonic(), member.state.epoch if primary else None)
+        epoch, patience = member.state.epoch if primary else None, member.spec.policy.overload_seconds_max
+        rule = self._register.judge(key, time.monotonic(), epoch, patience)
         lease = self._lease(key, rule, member)
         suspicious = rule.suspicious and primary and not member.suspected and key[1] not in member.paused
         breaches = self._breaches.now(key, rule.health, member, self._register.last(key))

@@ -84,8 +84,9 @@ class Register:
         entry = self._entries.get(key)
         return entry.last if entry else None
 
-    def judge(self, key: Key, now: float, epoch: int | None = None) -> HealthRule:
-        """``epoch``: the one under which the node is primary on record; None when it is not."""
+    def judge(self, key: Key, now: float, epoch: int | None = None, overload_seconds_max: float = 0.0) -> HealthRule:
+        """``epoch``: the one under which the node is primary on record; None when it is not. ``overload_seconds_max``:
+        of the cluster's policy."""
         entry = self._entries[key]
         if epoch != entry.epoch:
             # What was reported before says nothing: a node that was just promoted was read-only until then.
@@ -97,5 +98,6 @@ class Register:
                 silence_beats=(now - entry.heard_at) / self._beat_seconds,
                 primary=epoch is not None,
                 read_only_beats=None if since is None else (entry.read_only_until - since) / self._beat_seconds,
+                overload_seconds_max=overload_seconds_max,
             )
         )

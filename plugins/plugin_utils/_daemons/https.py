@@ -43,7 +43,8 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """``shape`` is what the body must hold (None: no body). ``roles``: who may call; empty means anybody we know."""
+    """``shape`` is what the body must hold (None: no body). ``serve`` returns one of our shapes, or its JSON encoded
+    already. ``roles``: who may call; empty means anybody we know."""
 
     method: str
     path: str
@@ -60,7 +61,8 @@ def _peer(request: web.Request) -> Peer:
 
 
 def _answer(status: int, value: object) -> web.Response:
-    return web.Response(status=status, body=encode(value), content_type="application/json")
+    body = value if isinstance(value, bytes) else encode(value)
+    return web.Response(status=status, body=body, content_type="application/json")
 
 
 def _handler(route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:

@@ -182,3 +182,20 @@ def test_a_look_that_does_not_get_in_is_no_proof_of_being_read_only(register: Re
     assert register.judge(DB1, now + BEAT, epoch=1).health is Health.MYSQLD_DUBIOUS
     register.hear(report(10, read_only=True), now + 2 * BEAT)
     assert register.judge(DB1, now + 2 * BEAT, epoch=1).health is Health.HEALTHY
+
+
+def test_while_others_arrive_late_who_was_never_heard_is_waited_for_three_beats_longer_and_no_more() -> None:
+    register = Register(BEAT)
+    crowd = [("orders", f"db{number}") for number in range(2, 90)]
+    register.watch_only(frozenset([DB1, *crowd]), 100.0)
+    for number, (_cluster, node) in enumerate(crowd):
+        now = 100.0 + BEAT * (1.1 + 0.1 * number)
+        register.hear(report(1, key=("orders", node)), now)
+        assert (health(register, now) is Health.HOST_SILENT) == (now >= 100.0 + 6.5 * BEAT)
+
+
+def test_who_arrives_in_the_first_beat_makes_nobody_wait() -> None:
+    register = Register(BEAT)
+    register.watch_only(frozenset([DB1, ("orders", "db2")]), 100.0)
+    register.hear(report(1, key=DB2), 100.0 + BEAT)
+    assert health(register, 100.0 + 3.5 * BEAT) is Health.HOST_SILENT

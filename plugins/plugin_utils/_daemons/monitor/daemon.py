@@ -11,6 +11,7 @@ import time
 from collections.abc import Coroutine, Iterable
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import Caller, base_url
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.codec import encode
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store, open_store
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.assignment import watcher
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import (
@@ -78,6 +79,7 @@ class Monitor:
         self._status = Status(settings.name, store)
         self._session = 0
         self._learned: frozenset[str] = frozenset()
+        self._acknowledgements: dict[str, tuple[Member, bytes]] = {}
         self._judging: dict[Key, asyncio.Lock] = {}
         self._nodes: dict[str, tuple[str, ...]] = {}
         self._register = Register(self._beat_seconds)
@@ -182,9 +184,11 @@ class Monitor:
     async def _serve_status(self, _peer: Peer, _nothing: None) -> MonitorStatus:
         return self._status.now(nodes=len(self._register), clusters=len(self._fleet.members))
 
-    async def _serve_report(self, peer: Peer, report: Observation) -> Acknowledgement:
+    async def _serve_report(self, peer: Peer, report: Observation) -> Acknowledgement | bytes:
         if peer.name != report.node:
             raise Refused(f"the certificate is of {peer.name}, the report of {report.node}")
+        if (report.cluster, report.node) in self._register:
+            return await self._take(report)
         name = watcher(f"{report.cluster}/{report.node}", self._urls)
         if name is None or name not in self._urls:
             raise Unavailable(f"monitor {self._settings.name} does not know yet which monitor watches {report.node}")
@@ -193,10 +197,10 @@ class Monitor:
         url = self._urls[name]
         return await self._caller.post(url + RELAY_PATH, report, Acknowledgement, self._beat_seconds / 4)
 
-    async def _serve_relay(self, _peer: Peer, report: Observation) -> Acknowledgement:
+    async def _serve_relay(self, _peer: Peer, report: Observation) -> bytes:
         return await self._take(report)
 
-    async def _take(self, report: Observation) -> Acknowledgement:
+    async def _take(self, report: Observation) -> bytes:
         key = (report.cluster, report.node)
         self._status.reports += 1
         if key not in self._register:
@@ -209,7 +213,15 @@ class Monitor:
         if refusal is not None or member is None:
             self._status.refused += 1
             raise Unavailable(f"{self._settings.name} does not acknowledge {'/'.join(key)}: {refusal}")
-        return Acknowledgement(watcher=self._settings.name, watcher_url=self._url, terms=terms_of(member))
+        return self._acknowledgement(member)
+
+    def _acknowledgement(self, member: Member) -> bytes:
+        """Encoded, and kept until another description of the cluster is read: most reports get the same."""
+        known = self._acknowledgements.get(member.spec.cluster)
+        if known is None or known[0] is not member:
+            told = Acknowledgement(watcher=self._settings.name, watcher_url=self._url, terms=terms_of(member))
+            known = self._acknowledgements[member.spec.cluster] = (member, encode(told))
+        return known[1]
 
     async def _refusal(self, key: Key, member: Member | None) -> str | None:
         """Why a report of ``key`` is not acknowledged now; None when it is."""

@@ -24,6 +24,9 @@ class _Entry:
     read_only_until: float = 0.0  # ... and the last one
 
 
+CROWD_BEATS = 3.0  # how much longer a node that was never heard may be waited for while others arrive late
+
+
 class Register:
     """Times are of a monotonic clock, in seconds, and come in as ``now``."""
 
@@ -32,6 +35,7 @@ class Register:
         # Who watched before may have acknowledged until its last proof was too old: silence counts from then.
         self._take_over_seconds = TAKE_OVER_BEATS * beat_seconds
         self._entries: dict[Key, _Entry] = {}
+        self._late_at = float("-inf")  # when a node was last heard for the first time, more than a beat after we began
 
     @property
     def keys(self) -> frozenset[Key]:
@@ -68,8 +72,10 @@ class Register:
         entry = self._entries.get((report.cluster, report.node))
         if entry is None:
             return False
-        entry.heard_at = max(entry.heard_at, now)
         last = entry.last
+        if last is None and now > entry.heard_at + self._take_over_seconds:
+            self._late_at = now
+        entry.heard_at = max(entry.heard_at, now)
         if last is not None and (last.incarnation, last.sequence) >= (report.incarnation, report.sequence):
             return False
         entry.last = report
@@ -95,9 +101,15 @@ class Register:
         return judge_node(
             NodeRecord(
                 last=entry.last,
-                silence_beats=(now - entry.heard_at) / self._beat_seconds,
+                silence_beats=(now - self._awaited_since(entry)) / self._beat_seconds,
                 primary=epoch is not None,
                 read_only_beats=None if since is None else (entry.read_only_until - since) / self._beat_seconds,
                 overload_seconds_max=overload_seconds_max,
             )
         )
+
+    def _awaited_since(self, entry: _Entry) -> float:
+        """Thousands taken over at once connect one after the other: who is still in that queue is not silent."""
+        if entry.last is not None:
+            return entry.heard_at
+        return max(entry.heard_at, min(self._late_at, entry.heard_at + CROWD_BEATS * self._beat_seconds))

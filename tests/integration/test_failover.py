@@ -235,10 +235,7 @@ def test_a_primary_that_only_its_replicas_cannot_reach_is_not_even_suspected(wor
 def test_an_isolated_primary_without_its_agent_pauses_the_job_and_an_operators_word_ends_it(world: World) -> None:
     old, earlier = world.primary, world.record.job
     replicas = world.replicas
-    world.host(old).kill("agent")
-    world.wait_for("protection off", lambda: world.record.health(old).get("lease") == "off")
-    world.wait_for("a screening", lambda: world.record.screening.get("verdict") == "false_alarm")
-    world.lab.isolate(old)
+    world.isolate_without_its_agent(old)
     paused = world.wait_for_job(earlier, "paused")
     assert paused["candidate"] is None
     assert f"{old} is not proven fenced" in paused["because"]

@@ -7,7 +7,7 @@ import pytest
 from tests.fleet.trial import HOSTS_NEEDED, Trial, faults
 from tests.lab.lab import Lab
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.nightly]
 NODES = 50
 
 

@@ -63,21 +63,11 @@ def test_only_the_agents_death_is_shown_as_protection_off_and_fails_nothing_over
     assert not world.fenced(primary)
 
 
-def suspicions(world: World, node: str) -> int:
-    """How many times the monitors have said that they raised one."""
-    return sum(world.log(monitor, "monitor").count(f"suspected orders/{node}") for monitor in ("mon1", "mon2"))
-
-
 @pytest.mark.scenario(37)
 def test_a_primary_cut_off_after_its_agent_died_is_not_called_fenced(world: World) -> None:
     world.wait_protected()
     old, earlier = world.primary, world.record.job
-    world.host(old).kill("agent")
-    world.wait_for("protection off", lambda: world.record.health(old).get("lease") == "off")
-    # A suspicion is raised anew only after the one before was refuted, and a screening makes every voter look.
-    before = suspicions(world, old)
-    world.wait_for("refuted suspicions", lambda: suspicions(world, old) >= before + 5)
-    world.lab.isolate(old)
+    world.isolate_without_its_agent(old)
     paused = world.wait_for_job(earlier, "paused")
     assert f"{old} is not proven fenced by lease_expired" in paused["because"]
     assert paused["candidate"] is None

@@ -346,6 +346,19 @@ class World:
         self.wait_for(f"a {' or '.join(wanted)} job", there, seconds)
         return self.record.job
 
+    def isolate_without_its_agent(self, node: str) -> None:
+        """Kill a primary's agent and cut its host off once the voters have seen that it writes without one."""
+        self.host(node).kill("agent")
+        self.wait_for("protection off", lambda: self.record.health(node).get("lease") == "off")
+        # A suspicion is raised anew only after the one before was refuted, and a screening makes every voter look.
+        before = self.suspicions(node)
+        self.wait_for("refuted suspicions", lambda: self.suspicions(node) >= before + 5)
+        self.lab.isolate(node)
+
+    def suspicions(self, node: str) -> int:
+        """How many times the monitors have said that they raised one."""
+        return sum(self.log(host, "monitor").count(f"suspected orders/{node}") for host in ("mon1", "mon2"))
+
     def replaced_after(self, hurt: Callable[[str], None], *, stays_down: bool = True) -> Outcome:
         """Hurt the primary under load; come back when its job is done and the client writes on the new one."""
         old, earlier = self.primary, self.record.job

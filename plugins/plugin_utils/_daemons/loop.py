@@ -8,11 +8,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import logging.handlers
 import os
+import queue
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import AltairError
 
@@ -21,6 +24,7 @@ from .settings import Settings, load
 
 Body = Callable[[Settings, asyncio.Event], Awaitable[None]]
 
+LINES_WAITING_MAX = 10_000
 _EPILOG = "Exit codes: 0 ended by a signal or settings are good; 2 bad settings; 3 a neighbour does not answer; 1 else."
 
 
@@ -32,6 +36,36 @@ def ready(status: str) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
         sender.connect("\0" + address[1:] if address.startswith("@") else address)
         sender.sendall(f"READY=1\nSTATUS={status}".encode())
+
+
+class _NeverWaiting(logging.handlers.QueueHandler):
+    """A line that finds no room is lost: better than a beat that waits for a disk."""
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        with suppress(queue.Full):
+            self.queue.put_nowait(record)
+
+
+@contextmanager
+def logging_beside(level: int) -> Iterator[None]:
+    """Log to standard output from a thread of its own: where that goes may be a file on a disk that hangs."""
+    to_stdout = logging.StreamHandler(sys.stdout)
+    to_stdout.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    lines: queue.Queue[logging.LogRecord] = queue.Queue(LINES_WAITING_MAX)
+    listener = logging.handlers.QueueListener(lines, to_stdout)
+    handler = _NeverWaiting(lines)
+    root = logging.getLogger()
+    root.setLevel(level)
+    root.addHandler(handler)
+    for library in ("kazoo", "aiohttp", "asyncio"):
+        logging.getLogger(library).setLevel(logging.ERROR)
+    listener.start()
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        with suppress(queue.Full):
+            listener.stop()
 
 
 async def _until_signalled(settings: Settings, body: Body[Settings]) -> None:
@@ -61,13 +95,17 @@ def main(
     parser.add_argument("--try-notifications", action="store_true", help="only send a test notice to each target")
     parser.add_argument("--verbose", action="store_true", help="log every beat")
     given = parser.parse_args(arguments)
-    logging.basicConfig(
-        level=logging.DEBUG if given.verbose else logging.INFO,
-        format="%(asctime)s %(levelname)s %(message)s",
-        stream=sys.stdout,
-    )
-    for library in ("kazoo", "aiohttp", "asyncio"):
-        logging.getLogger(library).setLevel(logging.ERROR)
+    with logging_beside(logging.DEBUG if given.verbose else logging.INFO):
+        return _run(name, kind, body, given, new_loop)
+
+
+def _run(
+    name: str,
+    kind: type[Settings],
+    body: Body[Settings],
+    given: argparse.Namespace,
+    new_loop: Callable[[], asyncio.AbstractEventLoop] | None,
+) -> int:
     try:
         settings = load(given.settings, kind)
         settings.prove()

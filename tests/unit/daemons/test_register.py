@@ -199,3 +199,16 @@ def test_who_arrives_in_the_first_beat_makes_nobody_wait() -> None:
     register.watch_only(frozenset([DB1, ("orders", "db2")]), 100.0)
     register.hear(report(1, key=DB2), 100.0 + BEAT)
     assert health(register, 100.0 + 3.5 * BEAT) is Health.HOST_SILENT
+
+
+def test_the_time_in_which_the_monitor_itself_did_not_run_is_nobodys_silence() -> None:
+    register = Register(BEAT)
+    register.watch_only(frozenset([DB1, DB2]), 100.0)
+    register.hear(report(1), 105.0)
+    register.hear(report(1, key=DB2), 129.0)
+    register.forgive(20.0, 130.0)
+    assert health(register, 130.0) is Health.HEALTHY
+    assert health(register, 154.999) is Health.HEALTHY
+    assert health(register, 155.0) is Health.HOST_SILENT
+    assert health(register, 159.999, DB2) is Health.HEALTHY, "what was heard after it is not put into the future"
+    assert health(register, 160.0, DB2) is Health.HOST_SILENT

@@ -261,7 +261,9 @@ class Monitor:
     async def watch_silence(self) -> None:
         """For ever: judge every node of our share."""
         while True:
+            due_at = time.monotonic() + self._beat_seconds * JUDGE_BEATS
             await asyncio.sleep(self._beat_seconds * JUDGE_BEATS)
+            self._register.forgive(time.monotonic() - due_at, time.monotonic())
             if not self._store.connected:
                 continue
             try:

@@ -67,6 +67,11 @@ class Register:
         for entry in self._entries.values():
             entry.heard_at = now + self._take_over_seconds
 
+    def forgive(self, seconds: float, now: float) -> None:
+        """For so long we did not run, just before ``now``: that nothing was heard then is nobody's silence."""
+        for entry in self._entries.values():
+            entry.heard_at = max(entry.heard_at, min(entry.heard_at + seconds, now))
+
     def hear(self, report: Observation, now: float) -> bool:
         """Take a report; False when it is not ours or a newer one is here already."""
         entry = self._entries.get((report.cluster, report.node))

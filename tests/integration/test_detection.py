@@ -322,9 +322,9 @@ def test_short_flaps_of_the_network_cause_no_failover(world: World) -> None:
     with world.writing() as client:
         for _flap in range(8):
             world.lab.isolate(primary)
-            time.sleep(0.6)
+            time.sleep(0.5)
             world.lab.heal()
-            time.sleep(0.6)
+            time.sleep(1.5)
         soak(client)
     assert len(servers(client)) == 1
     assert world.primary == primary

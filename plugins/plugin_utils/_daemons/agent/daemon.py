@@ -64,7 +64,10 @@ log = logging.getLogger(__name__)
 
 FIND_SECONDS = 0.2  # how often to look for a mysqld that is not there
 LOOK_BEATS = 0.25  # how long a report waits for the look at mysqld; the beat must not depend on it
-RETRY_SECONDS = 1.0  # how soon to beat again when no monitor has acknowledged
+RETRY_SECONDS = (
+    1.0  # how soon to beat again when no monitor has acknowledged, or a quarter of a beat where that is less
+)
+RETRY_BEATS = 0.25
 HEARD_SECONDS_MAX = 86400.0  # what a primary's agent read longer ago says nothing about lag
 STOP_SECONDS = 10.0  # how long a killed mysqld may take to give its memory back
 ORDER_ROLES = frozenset({"orchestrator", "operator"})
@@ -261,11 +264,12 @@ class Agent:
     async def beat(self, reporter: Reporter) -> None:
         """For ever: report every beat, at once when mysqld is back, and soon again when no monitor acknowledged."""
         beat_seconds = self._settings.profile.beat_seconds
+        retry_seconds = min(RETRY_SECONDS, RETRY_BEATS * beat_seconds)
         while True:
             self.news.clear()
             acknowledged = await reporter.send(await self.observe(beat_seconds * LOOK_BEATS))
             try:
-                await asyncio.wait_for(self.news.wait(), beat_seconds if acknowledged else RETRY_SECONDS)
+                await asyncio.wait_for(self.news.wait(), beat_seconds if acknowledged else retry_seconds)
             except TimeoutError:
                 continue
 

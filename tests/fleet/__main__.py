@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
+from ansible_collections.altair.mysql_ha.plugins.plugin_utils._daemons.settings import Profile
 from tests.fleet.trial import HOSTS_NEEDED, Figures, Trial, faults
 from tests.lab.addresses import TREE
 from tests.lab.lab import Lab
@@ -80,7 +81,7 @@ def _pair(quantiles: dict[str, float]) -> str:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fleet", description=__doc__)
     parser.add_argument("--nodes", default="100,1000,10000", help="sizes, separated by commas")
-    parser.add_argument("--profile", choices=("altair", "fast"), default="altair")
+    parser.add_argument("--profile", choices=list(Profile), default="altair")
     parser.add_argument("--rest-beats", type=int, default=6, help="how many beats to measure at rest")
     parser.add_argument("--publish", action="store_true", help="only put the last result into docs/scale.md")
     given = parser.parse_args(arguments)

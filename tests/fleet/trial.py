@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from ansible_collections.altair.mysql_ha.plugins.plugin_utils._daemons.settings import Profile
 from tests.fleet import record
 from tests.fleet.certificates import Authority
 from tests.fleet.plan import clusters, members
@@ -56,7 +57,7 @@ class Trial:
 
     def __init__(self, lab: Lab, nodes: int, profile: str, rest_beats: int, say: Callable[[str], None]) -> None:
         self._lab, self._profile, self._rest_beats, self._say = lab, profile, rest_beats, say
-        self._beat = 10.0 if profile == "altair" else 1.0
+        self._beat = Profile(profile).beat_seconds
         self.fleet = clusters(nodes)
         self.members = members(self.fleet)
         self._authority = Authority(lab.folder / "fleet")

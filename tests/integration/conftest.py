@@ -24,7 +24,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
 
 @pytest.fixture(scope="session")
 def shared_world() -> Iterator[World]:
-    world = World(Lab("integ"), "fast")
+    world = World(Lab("integ"))
     yield world
     world.down()
 

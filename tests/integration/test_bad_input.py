@@ -22,7 +22,7 @@ Change = Callable[[Json], object]
 
 def settings_of(world: World, daemon: str) -> Json:
     host = world.host(HOSTS[daemon])
-    return daemons.settings_of(world.lab, host, "fast")
+    return daemons.settings_of(world.lab, host, world.profile)
 
 
 def ends(world: World, daemon: str, text: str, *extra: str) -> tuple[int, str]:

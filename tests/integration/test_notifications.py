@@ -58,7 +58,7 @@ class ToldWorld(World):
 
 @pytest.fixture(scope="module")
 def shared_world() -> Iterator[World]:
-    world = ToldWorld(Lab("told"), "fast")
+    world = ToldWorld(Lab("told"))
     yield world
     world.down()
 

@@ -61,7 +61,7 @@ AGENT_SETTINGS = daemons.agent_settings
 def shared_world() -> Iterator[World]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(daemons, "agent_settings", agent_settings)
-        world = Measured(Lab("thresh"), "fast")
+        world = Measured(Lab("thresh"))
         yield world
         world.down()
 

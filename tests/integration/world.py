@@ -24,6 +24,7 @@ from tests.lab.lab import Lab
 ROOT = "/altair"
 CLUSTER = f"{ROOT}/clusters/{daemons.CLUSTER}"
 DAEMONS = ("db1", "db2", "db3", "mon1", "mon2", "orc1", "orc2")
+PROFILE = "steady"  # a machine of two cores stalls for seconds; a shorter beat would fence its primaries for it
 RATE = 120.0  # writes a second: enough to see a lost one, little enough for a busy machine
 ENDED = frozenset({"done", "failed", "aborted"})
 Json = dict[str, Any]
@@ -109,7 +110,7 @@ class Outcome:
 class World:
     """``make_whole`` first; then ``record``, ``lab`` and the ways to hurt and to wait."""
 
-    def __init__(self, lab: Lab, profile: str) -> None:
+    def __init__(self, lab: Lab, profile: str = PROFILE) -> None:
         self.lab = lab
         self.profile = profile
         self._client: Any = None
@@ -294,7 +295,7 @@ class World:
         )
         return self.record.job
 
-    def wait_for(self, what: str, asked: Callable[[], bool], seconds: float = 60.0) -> None:
+    def wait_for(self, what: str, asked: Callable[[], bool], seconds: float = 120.0) -> None:
         services.wait_until(what, asked, seconds)
 
     def protected(self) -> bool:
@@ -335,7 +336,21 @@ class World:
         self.wait_for("a screening", lambda: self.record.screening.get("screened_at", 0) > since)
         return self.record.screening
 
-    def wait_for_job(self, earlier: Json, *states: str, seconds: float = 90.0) -> Json:
+    def by_hand(self, name: str, **variables: object) -> str:
+        """What a playbook that succeeded has printed; it is run again as long as an orchestrator is at work."""
+        printed: list[str] = []
+
+        def free() -> bool:
+            code, output = daemons.playbook(self.lab, name, {"cluster": daemons.CLUSTER, **variables})
+            printed.append(output)
+            refused = "is at work on cluster" in output
+            assert code == 0 or refused, output
+            return not refused
+
+        self.wait_for(f"a chance for {name}", free)
+        return printed[-1]
+
+    def wait_for_job(self, earlier: Json, *states: str, seconds: float = 150.0) -> Json:
         """The job that came after ``earlier``, once its state is one of ``states``."""
         wanted = states or ("done",)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from ansible_collections.altair.mysql_ha.plugins.plugin_utils._daemons.settings import Profile
 from tests.lab import addresses, daemons
 from tests.lab.errors import LabError
 from tests.lab.failover import Failover, fail_over
@@ -86,7 +87,7 @@ def main(arguments: Sequence[str]) -> int:
     """Exit status: 0 when nothing was violated, 1 otherwise, and for a mistake that is explained in one sentence."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--name", default="demo", help="the lab's name (default: %(default)s)")
-    parser.add_argument("--profile", choices=["altair", "fast"], default="altair", help="beat of 10 s or of 1 s")
+    parser.add_argument("--profile", choices=list(Profile), default="altair", help="beat of 10, 2 or 1 s")
     parser.add_argument("--rate", type=float, default=300, help="writes a second (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=OUT, help="where the result goes (default: build/demo.json)")
     parser.add_argument("--keep", action="store_true", help="leave the lab running, to look around")

@@ -31,14 +31,14 @@ class Load:
     def acked(self) -> list[acks.Ack]:
         return acks.read(self.log)
 
-    def wait_for(self, wanted: Callable[[acks.Ack], bool], seconds: float = 30.0) -> acks.Ack:
+    def wait_for(self, wanted: Callable[[acks.Ack], bool], seconds: float = 90.0) -> acks.Ack:
         """The first acknowledgement that is wanted, as soon as there is one."""
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+        while (began := time.monotonic()) < deadline:
             found = next(filter(wanted, self.acked()), None)
             if found is not None:
                 return found
-            time.sleep(0.05)
+            time.sleep(max(0.05, 2 * (time.monotonic() - began)))
         raise LabError(f"The client got no such acknowledgement within {seconds:.0f} s; read {self.log}.")
 
     def end(self) -> None:

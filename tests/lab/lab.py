@@ -195,14 +195,14 @@ class Lab:
     def _replicate(self, nodes: list[Host]) -> None:
         """Make the first node the writable primary, with the `app` schema, and let the others replicate from it."""
         primary, *replicas = nodes
-        with template.connect(primary, "altair", timeout=5) as session, session.cursor() as cursor:
+        with template.connect(primary, "altair", timeout=30) as session, session.cursor() as cursor:
             cursor.execute("SET GLOBAL super_read_only = OFF")
             cursor.execute("SET GLOBAL read_only = OFF")
-        with template.connect(primary, "app", timeout=5) as session, session.cursor() as cursor:
+        with template.connect(primary, "app", timeout=30) as session, session.cursor() as cursor:
             cursor.execute("CREATE DATABASE app")
             cursor.execute(_WRITES)
         for node in replicas:
-            with template.connect(node, "altair", timeout=5) as session, session.cursor() as cursor:
+            with template.connect(node, "altair", timeout=30) as session, session.cursor() as cursor:
                 cursor.execute(
                     "CHANGE REPLICATION SOURCE TO SOURCE_HOST=%s, SOURCE_PORT=%s, SOURCE_USER='repl', "
                     "SOURCE_PASSWORD=%s, SOURCE_AUTO_POSITION=1, SOURCE_SSL=1, SOURCE_CONNECT_RETRY=1, "

@@ -16,7 +16,7 @@ from tests.lab.errors import LabError
 from tests.lab.host import Host
 
 SOCKET = "/run/mysqld/mysqld.sock"
-_READY_SECONDS = 30
+_READY_SECONDS = 90
 
 
 def write_programs(folder: Path) -> None:
@@ -136,14 +136,17 @@ def mysqld_answers(host: Host) -> bool:
 
 
 def wait_until(what: str, asked: Callable[[], bool], seconds: float = _READY_SECONDS) -> None:
-    """Ask every 20 ms until the answer is yes; raises LabError, naming what was awaited, when it never is."""
+    """Ask every 20 ms until the answer is yes, less often what is dear to ask, so that the asking is no load.
+
+    Raises LabError, naming what was awaited, when the answer is never yes.
+    """
     deadline = time.monotonic() + seconds
     last: Exception | None = None
-    while time.monotonic() < deadline:
+    while (began := time.monotonic()) < deadline:
         try:
             if asked():
                 return
         except (OSError, dns.exception.DNSException, *template.ERRORS) as error:
             last = error
-        time.sleep(0.02)
+        time.sleep(max(0.02, 2 * (time.monotonic() - began)))
     raise LabError(f"{what} was not ready after {seconds:.0f} s ({last or 'it answered no'}); look at `logs`.")

@@ -20,6 +20,7 @@ from kazoo.client import KazooClient
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from ansible_collections.altair.mysql_ha.plugins.plugin_utils._daemons.settings import Profile
 from tests.integration.world import CLUSTER, World, servers
 from tests.lab import addresses, daemons
 from tests.lab.checker import check
@@ -30,7 +31,6 @@ from tests.lab.lab import Lab
 OUT = addresses.TREE / "build" / "flaps.json"
 LONGEST_BEATS = 1.0  # a report and its repetition may both fall into it, three reports in a row may not
 REST_BEATS = (1.0, 3.0)
-BEAT_SECONDS = {"fast": 1.0, "altair": 10.0}
 PLACES = ("db1", "db2", "db3", "mon1", "mon2", "orc1", "orc2", "zk1")
 FENCED = "the lease is lost"  # what an agent logs when it fences its own mysqld
 
@@ -144,7 +144,7 @@ def longest_gap(times: Sequence[float]) -> float:
 
 
 def shake(lab: Lab, tally: Tally, dice: random.Random, under_way: list[str], console: Console) -> None:
-    beat, began = BEAT_SECONDS[tally.profile], time.monotonic()
+    beat, began = Profile(tally.profile).beat_seconds, time.monotonic()
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task("flaps", total=tally.minutes * 60)
@@ -200,7 +200,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--minutes", type=float, default=30.0, help="how long (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of the choice of flaps (default: %(default)s)")
     parser.add_argument("--rate", type=float, default=300.0, help="writes a second (default: %(default)s)")
-    parser.add_argument("--profile", choices=sorted(BEAT_SECONDS), default="fast", help="(default: %(default)s)")
+    parser.add_argument("--profile", choices=list(Profile), default=Profile.STEADY, help="(default: %(default)s)")
     parser.add_argument("--out", type=Path, default=OUT, help="where the result goes (default: build/flaps.json)")
     options = parser.parse_args(arguments)
     console = Console(highlight=False, soft_wrap=True)

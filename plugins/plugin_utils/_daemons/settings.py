@@ -50,14 +50,21 @@ class DaemonSettings(Checked):
 
 
 class Profile(StrEnum):
-    """How often an agent beats: every 10 s (altair) or every second (fast)."""
+    """How often an agent beats: every 10 s (altair), 2 s (steady) or every second (fast).
+
+    A host that does not run for two and a half beats fences its own primary: choose the beat by the longest stall.
+    """
 
     ALTAIR = "altair"
+    STEADY = "steady"
     FAST = "fast"
 
     @property
     def beat_seconds(self) -> float:
-        return 10.0 if self is Profile.ALTAIR else 1.0
+        return BEATS[self]
+
+
+BEATS = {Profile.ALTAIR: 10.0, Profile.STEADY: 2.0, Profile.FAST: 1.0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +149,7 @@ class AgentSettings(DaemonSettings):
     """Base URLs of the monitors, such as https://192.0.2.31:8440; any of them takes a report."""
     mysqld: Mysqld
     profile: Profile = Profile.ALTAIR
-    """How often to beat: every 10 s or every second. All agents and monitors must have the same."""
+    """How often to beat: every 10 s, 2 s or every second. All agents and monitors must have the same."""
     state_file: str | None = None
     """File in which the agent keeps who is primary and who votes on its lease; without it a restarted agent guards
     nothing until a monitor has answered."""

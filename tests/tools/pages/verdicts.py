@@ -168,8 +168,8 @@ def page() -> str:
         "Five tables decide. In the first two the first row that matches wins; in the others every row that matches"
         " counts. Nothing else in the system concludes that a primary is dead.",
         "## 1. A monitor judges a node",
-        "A suspicion is raised only of the node that is primary. A beat is 10 s in the profile `altair` and 1 s in"
-        " `fast`.",
+        "A suspicion is raised only of the node that is primary. A beat is 10 s in the profile `altair`, 2 s in"
+        " `steady` and 1 s in `fast`.",
         health_table(),
         "## 2. An orchestrator judges a suspected primary",
         "It asks the primary, the primary's agent and every replica's agent at once, and judges the answers together."

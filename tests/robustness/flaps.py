@@ -9,6 +9,7 @@ import argparse
 import json
 import random
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -92,6 +93,7 @@ class Tally:
     lost: int = 0
     servers: int = 0
     longest_write_gap_seconds: float = 0.0
+    longest_stall_seconds: float = 0.0  # for which the machine did not run us, and so perhaps no host of the lab
     violations: list[str] = field(default_factory=list)
 
     @property
@@ -137,6 +139,28 @@ class Watch:
         self._client.close()
 
 
+class Stalls(threading.Thread):
+    """Measures for how long this machine let a process wait that wanted to run."""
+
+    NAP_SECONDS = 0.05
+
+    def __init__(self, tally: Tally) -> None:
+        super().__init__(daemon=True)
+        self._tally, self._over = tally, threading.Event()
+
+    def run(self) -> None:
+        before = time.monotonic()
+        while not self._over.wait(self.NAP_SECONDS):
+            now = time.monotonic()
+            late = round(now - before - self.NAP_SECONDS, 3)
+            self._tally.longest_stall_seconds = max(self._tally.longest_stall_seconds, late)
+            before = now
+
+    def close(self) -> None:
+        self._over.set()
+        self.join()
+
+
 def longest_gap(times: Sequence[float]) -> float:
     """Seconds between two acknowledgements in a row, at most."""
     ordered = sorted(times)
@@ -174,11 +198,13 @@ def run(tally: Tally, rate: float, console: Console) -> None:
         console.print("starting MySQL, ZooKeeper, BIND, agents, monitors and orchestrators ...")
         world.make_whole()
         world.wait_for("a lease", lambda: world.record.health(world.primary).get("lease") == "held")
-        watch = Watch(lab, tally, under_way)
+        watch, stalls = Watch(lab, tally, under_way), Stalls(tally)
+        stalls.start()
         with load(lab, rate=rate, seconds=tally.minutes * 60 + 120) as client:
             client.wait_for(lambda ack: ack.n >= 20)
             shake(lab, tally, random.Random(tally.seed), under_way, console)
         watch.close()
+        stalls.close()
         world.wait_for("a whole cluster again", lambda: not world.faults(), 120.0)
         screening = world.record.screening  # by another road: whatever was suspected was screened
         if screening and not tally.suspicions:

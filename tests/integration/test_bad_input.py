@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.integration.world import CLUSTER, ROOT, Json, World
+from tests.integration.record import CLUSTER, ROOT, Json
+from tests.integration.world import World
 from tests.lab import addresses, credentials, daemons
 
 pytestmark = pytest.mark.lab

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.integration.world import CLUSTER, World
+from tests.integration.record import CLUSTER
+from tests.integration.world import World
 from tests.lab import addresses, daemons
 
 pytestmark = pytest.mark.lab

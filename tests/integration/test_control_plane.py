@@ -8,8 +8,9 @@ import time
 import pytest
 
 from tests.integration.holding import held_before
+from tests.integration.record import CLUSTER, step_of, steps_of
 from tests.integration.test_failover import STEPS
-from tests.integration.world import CLUSTER, DAEMONS, World, servers, step_of, steps_of
+from tests.integration.world import DAEMONS, World, servers
 from tests.lab import daemons
 from tests.lab.host import Host
 

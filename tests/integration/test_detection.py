@@ -10,7 +10,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 import pymysql
 import pytest
 
-from tests.integration.world import CLUSTER, World, servers, step_of, steps_of
+from tests.integration.record import CLUSTER, step_of, steps_of
+from tests.integration.world import World, servers
 from tests.lab import acks, addresses, credentials, daemons, load, services, template
 
 pytestmark = pytest.mark.lab
@@ -101,7 +102,7 @@ def test_a_primary_that_no_monitor_reaches_is_a_false_alarm_on_record_with_its_r
     assert (found["suspected"], found["verdict"]) == ("host_silent", "false_alarm")
     assert (found["orchestrator"], found["because"]) == ("reached", "the orchestrator reaches the primary")
     path = f"{CLUSTER}/screenings"
-    world.wait_for("its record", lambda: world.record.read(path)["screenings"][-1]["last_at"] > began)
+    world.wait_for("its record", lambda: world.record.screened_since(began))
     assert world.record.read(path)["screenings"][-1]["verdict"] == "false_alarm"
     assert world.record.everything() == before
     assert len(servers(client)) == 1

@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from tests.integration.world import CLUSTER, World, servers, steps_of
+from tests.integration.record import CLUSTER, steps_of
+from tests.integration.world import World, servers
 from tests.lab import addresses
 
 pytestmark = pytest.mark.lab

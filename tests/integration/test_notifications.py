@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.world import DAEMONS, Json, World
+from tests.integration.record import Json
+from tests.integration.world import DAEMONS, World
 from tests.lab import addresses, daemons
 from tests.lab.host import Host
 from tests.lab.lab import Lab

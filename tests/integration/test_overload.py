@@ -12,7 +12,8 @@ import pytest
 from pymysql.connections import Connection
 from pymysql.cursors import DictCursor
 
-from tests.integration.world import CLUSTER, Json, World, servers
+from tests.integration.record import CLUSTER, Json
+from tests.integration.world import World, servers
 from tests.lab import daemons, template
 
 pytestmark = pytest.mark.lab

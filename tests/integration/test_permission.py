@@ -10,7 +10,8 @@ from contextlib import suppress
 import pytest
 from kazoo.exceptions import NotEmptyError
 
-from tests.integration.world import CLUSTER, ROOT, World
+from tests.integration.record import CLUSTER, ROOT
+from tests.integration.world import World
 from tests.lab import addresses
 from tests.lab.errors import LabError
 from tests.lab.lab import Lab
@@ -158,12 +159,12 @@ def test_why_tells_every_answer_judges_it_anew_and_notices_a_record_that_was_cha
     world.wait_for("a screening", lambda: world.record.screening.get("screened_at", 0) > began)
     first, second = sorted(world.replicas)
     path = f"{CLUSTER}/screenings"
-    world.wait_for("its record", lambda: world.record.read(path)["screenings"][-1]["last_at"] > began)
+    world.wait_for("its record", lambda: world.record.screened_since(began))
     sentences = (
         "orders: false_alarm: the orchestrator reaches the primary; not failed over: the verdict does not call for",
         "its monitor: host_silent",
         "its own agent, asked then: no answer",
-        "the orchestrator reached it, it is writable",
+        "the orchestrator reached it; it is writable",
         f"{first} reached it",
         f"{second} reached it",
         f"{first} lives, ",

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.world import CLUSTER, Json, World, servers
+from tests.integration.record import CLUSTER, Json
+from tests.integration.world import World, servers
 from tests.lab import daemons, services, template
 from tests.lab.host import Host
 from tests.lab.lab import Lab

@@ -14,7 +14,8 @@ import pytest
 import yaml
 from kazoo.exceptions import NotEmptyError
 
-from tests.integration.world import CLUSTER, ROOT, Json, World, servers
+from tests.integration.record import CLUSTER, ROOT, Json
+from tests.integration.world import World, servers
 from tests.lab import addresses, credentials, daemons, services, template
 
 pytestmark = pytest.mark.lab

@@ -1,100 +1,27 @@
-"""One lab with all its daemons, shared by the tests: its record, read by a client of our own, and its repair.
-
-What the tests assert about the control plane's record comes from here, as raw JSON by raw kazoo: nothing of the product
-takes part in reading it.
-"""
+"""One lab with all its daemons, shared by the tests: its record, read by a client of our own, and its repair."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from kazoo.client import KazooClient
-from kazoo.exceptions import KazooException, NoNodeError
+from kazoo.exceptions import KazooException
 
+from tests.integration.record import CLUSTER, ROOT, Json, Record, steps_of
 from tests.lab import acks, addresses, checker, credentials, daemons, failover, services, template
 from tests.lab.errors import LabError
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 
-ROOT = "/altair"
-CLUSTER = f"{ROOT}/clusters/{daemons.CLUSTER}"
 DAEMONS = ("db1", "db2", "db3", "mon1", "mon2", "orc1", "orc2")
 PROFILE = "steady"  # a machine of two cores stalls for seconds; a shorter beat would fence its primaries for it
 RATE = 120.0  # writes a second: enough to see a lost one, little enough for a busy machine
 ENDED = frozenset({"done", "failed", "aborted"})
-Json = dict[str, Any]
-
-
-class Record:
-    """What ZooKeeper holds, as it stands there."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-
-    def read(self, path: str) -> Json:
-        """The znode's JSON; empty when there is no such znode. ``path`` is absolute."""
-        try:
-            raw, _stat = self._client.get(path)
-        except NoNodeError:
-            return {}
-        found: Json = json.loads(raw)
-        return found
-
-    def version(self, path: str) -> int:
-        """How often the znode was written."""
-        _raw, stat = self._client.get(path)
-        return int(stat.version)
-
-    def write(self, path: str, raw: bytes) -> None:
-        """In one act, so that nobody sees the znode empty."""
-        try:
-            self._client.set(path, raw)
-        except NoNodeError:
-            self._client.create(path, raw, makepath=True)
-
-    def delete(self, path: str) -> None:
-        with suppress(NoNodeError):
-            self._client.delete(path, recursive=True)
-
-    def names(self, path: str) -> list[str]:
-        try:
-            found: list[str] = sorted(self._client.get_children(path))
-        except NoNodeError:
-            return []
-        return found
-
-    @property
-    def state(self) -> Json:
-        return self.read(f"{CLUSTER}/state")
-
-    @property
-    def job(self) -> Json:
-        return self.read(f"{CLUSTER}/job")
-
-    @property
-    def screening(self) -> Json:
-        return self.read(f"{CLUSTER}/screening")
-
-    @property
-    def history(self) -> list[str]:
-        return self.names(f"{CLUSTER}/history")
-
-    def health(self, node: str) -> Json:
-        return self.read(f"{ROOT}/health/{daemons.CLUSTER}/{node}")
-
-    def everything(self) -> dict[str, tuple[bytes, int]]:
-        """Every znode of the cluster but its lock and what monitors report, with content and version."""
-        found = {}
-        for name in ("", "/state", "/job", "/pause", *(f"/history/{job}" for job in self.history)):
-            with suppress(NoNodeError):
-                raw, stat = self._client.get(CLUSTER + name)
-                found[name] = (raw, stat.version)
-        return found
 
 
 @dataclass(frozen=True)
@@ -385,17 +312,6 @@ class World:
             client.wait_for(lambda ack: ack.server != server and ack.acked > event)
         report = checker.check(self.lab, client.log, event=event, down=[old] if stays_down else [])
         return Outcome(old, str(job["candidate"]), job, report)
-
-
-def steps_of(job: Json) -> list[str]:
-    """Names of the steps on a job's record."""
-    return [step["step"] for step in job.get("steps", ())]
-
-
-def step_of(job: Json, name: str) -> Json:
-    """One step on a job's record."""
-    found: Json = next(step for step in job["steps"] if step["step"] == name)
-    return found
 
 
 def servers(log: failover.Load) -> set[str]:

@@ -22,7 +22,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ansible_collections.altair.mysql_ha.plugins.plugin_utils._daemons.settings import Profile
-from tests.integration.world import CLUSTER, World, servers
+from tests.integration.record import CLUSTER
+from tests.integration.world import World, servers
 from tests.lab import addresses, daemons
 from tests.lab.checker import check
 from tests.lab.errors import LabError

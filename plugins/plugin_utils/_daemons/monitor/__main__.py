@@ -3,15 +3,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import asyncio
 import gc
 import sys
 
-import uvloop
-
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters import deps
 from ansible_collections.altair.mysql_ha.plugins.plugin_utils._daemons.loop import main
 from ansible_collections.altair.mysql_ha.plugins.plugin_utils._daemons.monitor.daemon import run
 from ansible_collections.altair.mysql_ha.plugins.plugin_utils._daemons.settings import MonitorSettings
 
+with deps.declare("uvloop"):
+    import uvloop
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    deps.require("uvloop")
+    return uvloop.new_event_loop()
+
+
 if __name__ == "__main__":
     gc.set_threshold(20_000, 50)  # a report leaves no cycles behind; what is held lives as long as its connection
-    sys.exit(main("monitor", MonitorSettings, run, new_loop=uvloop.new_event_loop))
+    sys.exit(main("monitor", MonitorSettings, run, new_loop=new_loop))

@@ -136,4 +136,4 @@ def test_a_host_that_was_gone_before_the_control_plane_started_is_replaced_when_
     assert done.job["suspicion"]["health"] == "host_silent"
     assert "its lease has expired" in step_of(done.job, "fence")["evidence"]["lease_expired"]
     assert done.report.violations == []
-    assert world.record.read(f"{CLUSTER}/voters")["primary"] == done.new
+    world.wait_for("its voters", lambda: world.record.read(f"{CLUSTER}/voters").get("primary") == done.new)

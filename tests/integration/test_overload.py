@@ -18,7 +18,7 @@ from tests.lab import daemons, template
 
 pytestmark = pytest.mark.lab
 
-SESSIONS = 400  # each with a query without an end
+SESSIONS = 1200  # each with a query without an end
 PATIENT, IMPATIENT = 3600.0, 1.0
 STATEMENT = "SELECT BENCHMARK(1000000000000, SHA2('x', 512))"
 

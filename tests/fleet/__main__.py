@@ -89,6 +89,8 @@ def main(arguments: list[str] | None = None) -> int:
         publish()
         return 0
     trials: list[Figures] = []
+    found: list[str] = []
+    flat: float | None = None
     begun = time.monotonic()
 
     def say(sentence: str) -> None:
@@ -97,10 +99,10 @@ def main(arguments: list[str] | None = None) -> int:
     for nodes in (int(size) for size in given.nodes.split(",")):
         with Lab("fleet", HOSTS_NEEDED) as lab:
             trials.append(Trial(lab, nodes, given.profile, given.rest_beats, say).run())
-    found, flat = faults(trials), ratio(trials)
-    if flat is not None and flat > RATIO_MAX:
-        found.append(f"a node costs {flat} times as much in the largest fleet as in the one before")
-    RESULT.write_text(json.dumps({"trials": trials, "cost_ratio": flat, "faults": found}, indent=2) + "\n")
+        found, flat = faults(trials), ratio(trials)
+        if flat is not None and flat > RATIO_MAX:
+            found.append(f"a node costs {flat} times as much in the largest fleet as in the one before")
+        RESULT.write_text(json.dumps({"trials": trials, "cost_ratio": flat, "faults": found}, indent=2) + "\n")
     print(table(trials))
     print(f"cost of a node, the two largest: {flat}" if flat is not None else "")
     print("\n".join(found) or "no fault")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import Caller, base_url
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.codec import encode
@@ -239,24 +239,28 @@ class Monitor:
 
     def loops(self) -> tuple[Coroutine[None, None, None], ...]:
         """What goes on beside the reports."""
-        return self.stay_known(), self.watch_silence(), self.count()
+        return self._repeat(self._stay_known), self._repeat(self._keep_voters), self.watch_silence(), self.count()
 
     async def count(self) -> None:
         """For ever: a line of figures a minute."""
         await self._status.keep(lambda: (len(self._register), len(self._fleet.members)))
 
-    async def stay_known(self) -> None:
-        """For ever: stay announced, and proven, so that no report has to wait for that."""
+    async def _repeat(self, work: Callable[[], Awaitable[None]]) -> None:
+        """For ever, while ZooKeeper answers. Each work has a loop of its own: none waits for another."""
         while True:
             await asyncio.sleep(self._beat_seconds * JUDGE_BEATS)
             if not self._store.connected:
                 continue
             try:
-                if not self._present.is_set():
-                    await self._announce()
-                await self._warrant.prove(lambda: self._learned)
+                await work()
             except Unavailable as error:
                 log.warning("%s", error)
+
+    async def _stay_known(self) -> None:
+        """Stay announced, and proven, so that no report has to wait for that."""
+        if not self._present.is_set():
+            await self._announce()
+        await self._warrant.prove(lambda: self._learned)
 
     async def watch_silence(self) -> None:
         """For ever: judge every node of our share."""
@@ -269,7 +273,6 @@ class Monitor:
             try:
                 await self._warrant.read_back_all()
                 await self._judge_all()
-                await self._keep_voters()
             except Unavailable as error:
                 log.warning("%s", error)
 

@@ -20,7 +20,7 @@ WriteMany = Callable[[Mapping[Key, NodeHealth]], Awaitable[frozenset[Key]]]
 
 
 class Ledger:
-    """``write_many`` says which of the given could be written. A node has one change under way at the most."""
+    """``write_many`` says which of the given could be written. Of a node's changes that wait only the newest is."""
 
     def __init__(self, write_many: WriteMany, beat_seconds: float) -> None:
         self._write_many = write_many
@@ -30,8 +30,14 @@ class Ledger:
         self._writing: asyncio.Task[None] | None = None
 
     async def put(self, key: Key, health: NodeHealth, *, urgent: bool) -> bool:
-        """Returns when it is on record, or False when it could not be put there. ``urgent``: waits for no others."""
+        """Returns when it is on record, or False when it could not be put there or a newer one came before its turn.
+
+        ``urgent``: waits for no others.
+        """
         waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        _older, superseded = self._waiting.get(key, (None, None))
+        if superseded is not None and not superseded.done():
+            superseded.set_result(False)  # or who put it would wait for ever
         self._waiting[key] = (health, waiter)
         if urgent or len(self._waiting) >= AT_ONCE:
             self._now.set()

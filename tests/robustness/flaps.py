@@ -227,7 +227,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--minutes", type=float, default=30.0, help="how long (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of the choice of flaps (default: %(default)s)")
     parser.add_argument("--rate", type=float, default=300.0, help="writes a second (default: %(default)s)")
-    parser.add_argument("--profile", choices=list(Profile), default=Profile.STEADY, help="(default: %(default)s)")
+    parser.add_argument("--profile", choices=list(Profile), default=Profile.STEADY.value, help="(default: %(default)s)")
     parser.add_argument("--out", type=Path, default=OUT, help="where the result goes (default: build/flaps.json)")
     options = parser.parse_args(arguments)
     console = Console(highlight=False, soft_wrap=True)

@@ -316,9 +316,9 @@ def test_short_flaps_of_the_network_cause_no_failover(world: World) -> None:
     with world.writing() as client:
         for _flap in range(8):
             world.lab.isolate(primary)
-            time.sleep(0.5)
+            time.sleep(1.0)  # half a beat
             world.lab.heal()
-            time.sleep(1.5)
+            time.sleep(3.0)
         soak(client)
     assert len(servers(client)) == 1
     assert world.primary == primary

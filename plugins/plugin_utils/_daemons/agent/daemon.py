@@ -64,10 +64,8 @@ log = logging.getLogger(__name__)
 
 FIND_SECONDS = 0.2  # how often to look for a mysqld that is not there
 LOOK_BEATS = 0.25  # how long a report waits for the look at mysqld; the beat must not depend on it
-RETRY_SECONDS = (
-    1.0  # how soon to beat again when no monitor has acknowledged, or a quarter of a beat where that is less
-)
-RETRY_BEATS = 0.25
+RETRY_SECONDS = 1.0  # how soon to beat again when no monitor has acknowledged ...
+RETRY_BEATS = 0.25  # ... or after this part of a beat, where that is sooner
 HEARD_SECONDS_MAX = 86400.0  # what a primary's agent read longer ago says nothing about lag
 STOP_SECONDS = 10.0  # how long a killed mysqld may take to give its memory back
 ORDER_ROLES = frozenset({"orchestrator", "operator"})

@@ -159,24 +159,25 @@ def test_a_stopped_applier_and_the_lag_that_comes_of_it_are_breaches_and_end_wit
         world.sql(lagging, "STOP REPLICA SQL_THREAD")
         wait_for_breaches(world, lagging, "replication", "lag")
         assert " s behind the primary, the limit is 4 s" in breaches(world, lagging)["lag"]
-        world.sql(lagging, "START REPLICA SQL_THREAD")
-        wait_for_breaches(world, lagging)
         assert len(servers(client)) == 1
+    world.sql(lagging, "START REPLICA SQL_THREAD")
+    wait_for_breaches(world, lagging)
     register(world)
     assert world.primary == primary
     assert quiet(world) == before
 
 
 def test_a_replica_that_no_longer_receives_lags_although_it_has_applied_all_it_has(world: World) -> None:
-    """The server itself would say that there is no lag, or nothing."""
+    """The server itself would say that there is no lag, or nothing. It catches up once nobody writes any more: how fast
+    a replica is, is not the question here."""
     lagging = world.replicas[0]
     register(world, lag_seconds_max=4.0)
     with world.writing():
         world.sql(lagging, "STOP REPLICA IO_THREAD")
         wait_for_breaches(world, lagging, "replication", "lag")
         assert world.sql(lagging, "SHOW REPLICA STATUS")["Seconds_Behind_Source"] is None
-        world.sql(lagging, "START REPLICA IO_THREAD")
-        wait_for_breaches(world, lagging)
+    world.sql(lagging, "START REPLICA IO_THREAD")
+    wait_for_breaches(world, lagging)
     register(world)
 
 

@@ -29,6 +29,7 @@ from tests.fleet.plan import Member, Words, clusters, members, words
 from tests.fleet.tally import Tally
 
 FIRST_BEATS = 3  # over how many beats the agents of a fleet start
+ANSWER_BEATS = 0.25  # how long an agent waits for its answer
 OVER_SECONDS = 0.5  # a beat is over when the next one has been due and looked at
 
 
@@ -140,6 +141,8 @@ class Crowd:
                 self._tally.due(due_at, now)
         else:
             agent.retrying = False
+        if agent.asked_at is not None and now - agent.asked_at > self._beat * ANSWER_BEATS:
+            self._drop(agent, now)  # as an agent does, though no sooner than when it is due again
         if not agent.acked and agent.asked_at is None:
             self._report(agent, now)
 

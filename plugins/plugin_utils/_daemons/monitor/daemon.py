@@ -51,12 +51,14 @@ from .ledger import Ledger
 from .register import Key, Register
 from .status import Status
 from .telling import Telling
+from .turns import Turns
 from .warrant import Warrant
 
 log = logging.getLogger(__name__)
 
 JUDGE_BEATS = 0.25  # how often silence is looked at, in beats
 JUDGED_AT_ONCE = 250  # nodes between which the loop may do something else
+ANSWER_BEATS = 0.15  # an agent waits a quarter of a beat for its answer, and must hear why it is not acknowledged
 NAMED_MAX = 12  # nodes that a line of the log names
 
 
@@ -80,7 +82,7 @@ class Monitor:
         self._session = 0
         self._learned: frozenset[str] = frozenset()
         self._acknowledgements: dict[str, tuple[Member, bytes]] = {}
-        self._judging: dict[Key, asyncio.Lock] = {}
+        self._turns = Turns(self._judge)
         self._nodes: dict[str, tuple[str, ...]] = {}
         self._register = Register(self._beat_seconds)
         self._breaches = Breaches(store, self._telling.breach)
@@ -178,7 +180,6 @@ class Monitor:
         for key in gone:
             self._written.pop(key, None)
             self._breaches.forget(key)
-            self._judging.pop(key, None)
         self._register.let_go(gone)
 
     async def _serve_status(self, _peer: Peer, _nothing: None) -> MonitorStatus:
@@ -206,8 +207,8 @@ class Monitor:
         if key not in self._register:
             self._status.refused += 1
             raise Unavailable(f"monitor {self._settings.name} does not watch {'/'.join(key)}")
-        if self._register.hear(report, time.monotonic()):
-            await self._judge(key)
+        if self._register.hear(report, time.monotonic()) and self._unsettled(key):
+            await self._turns.take(key, ANSWER_BEATS * self._beat_seconds)
         member = self._fleet.members.get(report.cluster)
         refusal = await self._refusal(key, member)
         if refusal is not None or member is None:
@@ -287,7 +288,8 @@ class Monitor:
             if number % JUDGED_AT_ONCE == 0:
                 await asyncio.sleep(0)
         for begin in range(0, len(changing), JUDGED_AT_ONCE):
-            await asyncio.gather(*map(self._judge, changing[begin : begin + JUDGED_AT_ONCE]))
+            some = changing[begin : begin + JUDGED_AT_ONCE]
+            await asyncio.gather(*(self._turns.take(key, self._beat_seconds) for key in some))
 
     async def _keep_voters(self) -> None:
         """Where what the primary's agent says is not what is on record."""
@@ -317,18 +319,15 @@ class Monitor:
         return member, rule, lease, suspicious
 
     async def _judge(self, key: Key) -> None:
-        if self._unsettled(key) is None:
+        found = self._unsettled(key)
+        if found is None:
             return
-        async with self._judging.setdefault(key, asyncio.Lock()):
-            found = self._unsettled(key)  # while we waited for our turn it may have been settled
-            if found is None:
-                return
-            member, rule, lease, suspicious = found
-            if suspicious and self._warrant.claimed(key):
-                await self._suspect(key, rule, member)
-            breaches = await self._breaches.judge(key, rule.health, member, self._register.last(key))
-            if self._written.get(key) != (rule, lease, breaches) or not self._warrant.claimed(key):
-                await self._write_health(key, rule, lease, breaches)
+        member, rule, lease, suspicious = found
+        if suspicious and self._warrant.claimed(key):
+            await self._suspect(key, rule, member)
+        breaches = await self._breaches.judge(key, rule.health, member, self._register.last(key))
+        if self._written.get(key) != (rule, lease, breaches) or not self._warrant.claimed(key):
+            await self._write_health(key, rule, lease, breaches)
 
     def _lease(self, key: Key, rule: HealthRule, member: Member) -> LeaseState:
         """What protects the node, by its agent's last word; nothing does where that agent is silent."""

@@ -24,12 +24,13 @@ import time
 from typing import Any
 
 from ansible_collections.altair.mysql_ha.plugins.plugin_utils._daemons.agent.daemon import RETRY_SECONDS
+from ansible_collections.altair.mysql_ha.plugins.plugin_utils._daemons.agent.reporter import PATIENCE
 from tests.fleet.link import Answer, Link
 from tests.fleet.plan import Member, Words, clusters, members, words
 from tests.fleet.tally import Tally
 
 FIRST_BEATS = 3  # over how many beats the agents of a fleet start
-ANSWER_BEATS = 0.25  # how long an agent waits for its answer
+PATIENCE_BEATS = PATIENCE / 4  # how long an agent waits for its answer
 OVER_SECONDS = 0.5  # a beat is over when the next one has been due and looked at
 
 
@@ -141,7 +142,7 @@ class Crowd:
                 self._tally.due(due_at, now)
         else:
             agent.retrying = False
-        if agent.asked_at is not None and now - agent.asked_at > self._beat * ANSWER_BEATS:
+        if agent.asked_at is not None and now - agent.asked_at > self._beat * PATIENCE_BEATS:
             self._drop(agent, now)  # as an agent does, though no sooner than when it is due again
         if not agent.acked and agent.asked_at is None:
             self._report(agent, now)

@@ -19,6 +19,7 @@ from .. import clock
 log = logging.getLogger(__name__)
 
 SAY_AGAIN_REPORTS = 100
+PATIENCE = 12.0  # times as long as the next monitor has to wait for its turn, an attempt is let go on: three beats
 
 Acknowledged = Callable[[LeaseTerms | None, float], None]
 
@@ -26,6 +27,7 @@ Acknowledged = Callable[[LeaseTerms | None, float], None]
 class Reporter:
     """``monitors``: base URLs. The order is this agent's own and follows what the acknowledgements say.
 
+    ``seconds``: how long one is waited for before the next is asked, too.
     ``on_acknowledged`` is given what the watcher said with it, and when we had asked, by the monotonic clock.
     """
 
@@ -37,13 +39,14 @@ class Reporter:
         self._monitors = list(monitors)
         self._seconds = seconds
         self._late: set[asyncio.Future[bool]] = set()
+        self._under_way: dict[str, asyncio.Task[bool]] = {}
         self.acknowledged_by: str | None = None
         self._unheard = 0  # reports in a row
 
     async def send(self, observation: Observation) -> bool:
         """Try each monitor in turn until one acknowledges."""
         for url in tuple(self._monitors):
-            if await self._try(url, observation):
+            if await self._try_in_time(url, observation):
                 return True
         self.acknowledged_by = None
         self._complain(observation.sequence)
@@ -56,6 +59,21 @@ class Reporter:
             log.warning("no monitor acknowledged report %d", sequence)
         elif self._unheard % SAY_AGAIN_REPORTS == 0:
             log.warning("no monitor acknowledged report %d, nor the %d before it", sequence, self._unheard - 1)
+
+    async def _try_in_time(self, url: str, observation: Observation) -> bool:
+        """What is not answered in time is let go on, and nothing else is asked of that monitor meanwhile: in a crowd,
+        who gives up and comes again has lost its place and made the queue longer."""
+        before = self._under_way.get(url)
+        if before is not None and not await self._ended(url, before):
+            return False
+        attempt = self._under_way[url] = asyncio.create_task(self._try(url, observation))
+        return await self._ended(url, attempt) and attempt.result()
+
+    async def _ended(self, url: str, attempt: asyncio.Task[bool]) -> bool:
+        done, _pending = await asyncio.wait({attempt}, timeout=self._seconds)
+        if done and self._under_way.get(url) is attempt:
+            del self._under_way[url]
+        return bool(done)
 
     async def send_to_all(self, observation: Observation) -> bool:
         """For news that must not wait for a dead monitor's deadline: ask all at once, be content with the first."""
@@ -71,7 +89,7 @@ class Reporter:
     async def _try(self, url: str, observation: Observation) -> bool:
         asked_at = clock.now()
         try:
-            answer = await self._caller.post(url + REPORT_PATH, observation, Acknowledgement, self._seconds)
+            answer = await self._caller.post(url + REPORT_PATH, observation, Acknowledgement, self._seconds * PATIENCE)
         except Unavailable as error:
             log.debug("%s", error)
             return False

@@ -129,7 +129,7 @@ def test_a_host_that_was_gone_before_the_control_plane_started_is_replaced_when_
 
     def hurt(node: str) -> None:
         stop_the_control_plane(world)
-        world.host(node).power_off()
+        world.lose(node, lambda lost: world.host(lost).power_off())
         start_the_control_plane(world)
 
     done = world.replaced_after(hurt)

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.lab
 def test_an_isolated_primary_fences_itself_before_another_is_promoted_and_nobody_is_asked(world: World) -> None:
     world.wait_protected()
     old = world.primary
-    done = world.replaced_after(world.lab.isolate)
+    done = world.replaced_after(lambda node: world.lose(node, world.lab.isolate))
     fence = next(step for step in done.job["steps"] if step["step"] == "fence")
     assert fence["evidence"]["lease_expired"].startswith(f"{old} is fenced: its lease has expired")
     assert done.report.violations == []
@@ -85,7 +85,7 @@ def test_a_dead_replica_leaves_the_voters_and_the_next_loss_is_automatic(world: 
         return bool(voters["names"] == [left] and voters["former"] is None)
 
     world.wait_for("the smaller set", smaller)
-    done = world.replaced_after(world.lab.isolate)
+    done = world.replaced_after(lambda node: world.lose(node, world.lab.isolate))
     assert done.new == left
     fence = next(step for step in done.job["steps"] if step["step"] == "fence")
     assert "its lease has expired" in fence["evidence"]["lease_expired"]
@@ -103,7 +103,7 @@ def test_a_rack_without_zookeeper_keeps_its_primary_as_long_as_its_replicas_vouc
         world.wait_for("a screening", lambda: world.record.screening.get("verdict") == "uncertain")
         assert not world.fenced(primary)
         assert world.record.everything() == before
-        world.lab.isolate(primary)  # the client, too: what it alone still took until its lease ends, nobody else has
+        world.lose(primary, world.lab.isolate)
         world.wait_for("the fence", lambda: world.shut(primary))
         world.wait_for_job(earlier)
         client.wait_for(lambda ack: ack.server != client.acked()[0].server)

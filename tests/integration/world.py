@@ -297,6 +297,27 @@ class World:
         self.wait_for("refuted suspicions", lambda: self.suspicions(node) >= before + 5)
         self.lab.isolate(node)
 
+    def lose(self, node: str, how: Callable[[str], None]) -> None:
+        """Take a host away by ``how``, in the moment after its last write.
+
+        What a primary acknowledges at the very moment at which its host is lost, no replica need have received. So its
+        client is cut off first, and the replicas get what it has acknowledged.
+        """
+        self.lab.partition(node, "client")
+        executed = self.sql(node, "SELECT @@gtid_executed AS done")["done"]
+
+        def received(replica: str) -> bool:
+            done = self.sql(replica, "SELECT @@gtid_executed AS done")["done"]
+            got = self.sql(replica, "SHOW REPLICA STATUS").get("Retrieved_Gtid_Set", "")
+            held = self.sql(
+                replica, "SELECT GTID_SUBSET(%s, CONCAT_WS(',', %s, NULLIF(%s, ''))) AS held", executed, done, got
+            )
+            return bool(held["held"])
+
+        replicas = [name for name in self.replicas if self.host(name).running("mysqld")]
+        self.wait_for("all that was acknowledged", lambda: all(map(received, replicas)))
+        how(node)
+
     def suspicions(self, node: str) -> int:
         """How many times the monitors have said that they raised one."""
         return sum(self.log(host, "monitor").count(f"suspected orders/{node}") for host in ("mon1", "mon2"))

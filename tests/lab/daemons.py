@@ -114,7 +114,9 @@ def start_daemon(lab: Lab, host: Host, profile: str = "altair", more: Mapping[st
     path.write_text(yaml.safe_dump({**settings_of(lab, host, profile), **(more or {})}))
     home = host.folder / "home"
     home.mkdir(exist_ok=True)
-    host.start(daemon, command(daemon, path), {"ANSIBLE_HOME": str(home), "HOME": str(home)})
+    # As its unit says; where the machine does not let us, `nice` says so and goes on.
+    priority = ["nice", "-n", "-5"] if daemon == "agent" else []
+    host.start(daemon, [*priority, *command(daemon, path)], {"ANSIBLE_HOME": str(home), "HOME": str(home)})
 
 
 def registration(lab: Lab, **policy: object) -> Settings:

@@ -218,8 +218,14 @@ class Host:
             raise LabError(f"Host {self.name} has no power; `start {self.name}` boots it.")
         else:
             # Twice, for what was born while the first round went on.
-            for pid in [*inner_pids(init).values(), *inner_pids(init).values()]:
-                if pid != init.pid and (running := identify(pid)):
+            for _ in range(2):
+                found = [identify(pid) for pid in inner_pids(init).values() if pid != init.pid]
+                # A host wakes all at once; signals come one by one, and whoever sends them may be held up between two.
+                # So a watchdog, which is younger than what it watches, goes on before that and stops after it.
+                ordered = sorted(
+                    filter(None, found), key=lambda one: (one.start, one.pid), reverse=number == signal.SIGCONT
+                )
+                for running in ordered:
                     _signal(running, number)
 
     def _running(self, name: str) -> Running:

@@ -89,6 +89,15 @@ async def looked(world: World, times: int = 30) -> None:
     await until(lambda: world.readings > readings + times)
 
 
+async def passed(world: World, beats: float, beat_seconds: float = BEAT) -> None:
+    """Time goes by, and the guard has looked at least every 0.3 beats of it: its host never stood still."""
+    for _ in range(round(beats / 0.3)):
+        readings = world.readings
+        world.clock += 0.3 * beat_seconds
+        world.guard.acknowledged(None, START)  # wakes it
+        await until(lambda readings=readings: world.readings >= readings + 2)  # type: ignore[misc]
+
+
 def run(world: World, story: Coroutine[Any, Any, None], *, asking: bool = False) -> None:
     async def whole() -> None:
         works = [asyncio.create_task(world.guard.guard())]
@@ -190,9 +199,9 @@ def test_a_mysqld_that_does_not_become_read_only_in_time_is_killed() -> None:
     async def story() -> None:
         world.hangs.clear()
         world.guard.acknowledged(terms(), START)
-        world.clock += 3 * BEAT
+        await passed(world, 3)
         await until(lambda: world.killed)
-        assert world.guard.state is LeaseState.FENCED
+        assert (world.orders, world.guard.state) == (1, LeaseState.FENCED)
 
     run(world, story())
 
@@ -202,9 +211,12 @@ def test_a_mysqld_that_becomes_read_only_is_not_killed() -> None:
 
     async def story() -> None:
         world.guard.acknowledged(terms(), START)
-        await until(lambda: world.readings > 0)
-        world.clock += 3 * 1000.0
-        world.guard.acknowledged(None, START)  # wakes it
+        readings = world.readings
+        await until(lambda: world.readings > readings)
+        await passed(world, 2.4, 1000.0)
+        assert not world.fenced
+        world.clock += 0.3 * 1000.0
+        world.guard.acknowledged(None, START)
         await until(lambda: world.fenced)
         await asyncio.sleep(BEAT)
         assert (world.killed, world.orders) == (False, 1)
@@ -218,8 +230,35 @@ def test_a_mysqld_that_refuses_to_become_read_only_is_killed() -> None:
     async def story() -> None:
         world.refuses = True
         world.guard.acknowledged(terms(), START)
+        await passed(world, 3)
+        await until(lambda: world.killed)
+        assert world.orders == 1
+
+    run(world, story())
+
+
+def test_a_host_that_stood_still_until_another_may_be_primary_kills_its_mysqld_without_a_word() -> None:
+    world = World()
+
+    async def story() -> None:
+        world.guard.acknowledged(terms(), START)
+        await looked(world)
         world.clock += 3 * BEAT
         await until(lambda: world.killed)
+        assert (world.orders, world.guard.state) == (0, LeaseState.FENCED)
+
+    run(world, story())
+
+
+def test_a_host_that_stood_still_and_holds_its_lease_goes_on() -> None:
+    world = World()
+
+    async def story() -> None:
+        world.guard.acknowledged(terms(), START)
+        await looked(world)
+        world.clock += 2.4 * BEAT
+        await looked(world)
+        assert (world.orders, world.killed) == (0, False)
 
     run(world, story())
 

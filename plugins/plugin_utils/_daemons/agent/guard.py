@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 ANSWER_BEATS = FENCE_BEATS * 0.6  # how long mysqld may take to become read-only before it is killed
 AGAIN_BEATS = 0.1  # how soon to look again at a mysqld that is read-only, or cannot be fenced
+STILL_BEATS = FENCE_BEATS  # not to have looked for so long is to have stood still; another may be primary already
 
 Executed = tuple[str, float]  # a GTID set, and when it was read, by the monotonic clock
 
@@ -66,6 +67,7 @@ class Guard:
         self._changed = asyncio.Event()
         self._holder: Holder | None = None
         self._fenced = False
+        self._looked_at = now()
         self.terms: LeaseTerms | None = None
         self._remember()
 
@@ -172,9 +174,10 @@ class Guard:
 
     def _look(self) -> float | None:
         """How long nothing has to be done, in seconds; None: until something changes."""
+        self._looked_at = now = self._now()
         if self._holder is None:
             return None
-        left = self._holder.ends_at - self._now()
+        left = self._holder.ends_at - now
         if left > 0:
             if self._fenced and self._writable():
                 self._fenced = False  # somebody made it writable again, and it holds its lease
@@ -187,7 +190,16 @@ class Guard:
             await asyncio.wait_for(self._changed.wait(), seconds)
 
     async def _fence_if_lost(self) -> None:
-        if self._holder is None or self._holder.held(self._now()) or not self._writable():
+        now = self._now()
+        if self._holder is None or self._holder.held(now) or not self._writable():
+            return
+        if now - self._looked_at > STILL_BEATS * self._beat_seconds:
+            # It goes on with what clients have sent meanwhile, and each word with it is time for one more of them.
+            self._kill()
+            self._fenced = True
+            still = now - self._looked_at
+            log.critical("this host stood still for %.1f s and the lease is lost meanwhile; mysqld is killed", still)
+            await asyncio.sleep(AGAIN_BEATS * self._beat_seconds)
             return
         log.critical("the lease is lost: neither a monitor acknowledges nor do enough voters vouch; fencing mysqld")
         self._fenced = True

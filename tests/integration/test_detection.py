@@ -11,6 +11,7 @@ import pymysql
 import pytest
 
 from tests.integration.record import CLUSTER, step_of, steps_of
+from tests.integration.test_failover import let_run
 from tests.integration.world import World, servers
 from tests.lab import acks, addresses, credentials, daemons, load, services, template
 
@@ -48,6 +49,7 @@ def test_a_primary_that_its_supervisor_restarts_ends_in_one_failover_at_most_and
         world.host(old).start("mysqld")
         job = world.wait_for_job(earlier)
         client.wait_for(lambda ack: ack.acked > event and ack.server != client.acked()[0].server)
+    let_run(world, old)
     world.wait_for("the old one's report", lambda: world.record.health(old)["health"] == "healthy")
     assert world.record.history == sorted([*history, job["id"]])
     assert world.fenced(old)
@@ -138,7 +140,8 @@ def test_a_cut_off_orchestrator_goes_on_when_the_voters_prove_the_fence(world: W
     old = world.primary
     for orchestrator in ("orc1", "orc2"):
         world.lab.partition(orchestrator, old)
-    done = world.replaced_after(lambda node: world.host(node).kill("mysqld"))
+    # Nobody can salvage there, so what no replica has received would be lost.
+    done = world.replaced_after(lambda node: world.lose(node, lambda lost: world.host(lost).kill("mysqld")))
     evidence = step_of(done.job, "fence")["evidence"]
     assert evidence["decision"] == "proceed"
     assert evidence["lease_expired"].startswith(f"{old} is fenced: its lease has expired")

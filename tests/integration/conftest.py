@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
 
-from tests.integration.stalls import Stalls
 from tests.integration.world import DAEMONS, World
 from tests.lab.daemons import ROLES
 from tests.lab.lab import Lab
+from tests.lab.stalls import Stalls, now
 
 FAILED = pytest.StashKey[bool]()
 STALLS = Stalls()
+# A fifth of what a lease of these tests lasts, a third of a session with ZooKeeper and of an agent's time to answer.
+STILL_SECONDS = 1.0
 LINES = 40
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
     """Run a test that failed once more, if the machine itself stood still meanwhile. Who fails twice has failed."""
-    began = time.monotonic()
+    began = now()
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     reports = runtestprotocol(item, log=False, nextitem=nextitem)
     still = STALLS.longest_since(began)
-    if still and any(report.failed for report in reports):
+    if still > STILL_SECONDS and any(report.failed for report in reports):
         terminal: pytest.TerminalReporter = item.config.pluginmanager.getplugin("terminalreporter")
-        why = next(report.longreprtext.splitlines()[-1:] for report in reports if report.failed)
+        why = next(report.longreprtext.rpartition("\n")[2] for report in reports if report.failed)
         terminal.write_line(f"\n{item.nodeid} is run again, the machine stood still for {still:.1f} s: {why}")
         item.stash[FAILED] = False
         item._initrequest()  # type: ignore[attr-defined]  # fixtures anew: pytest has no public way

@@ -76,6 +76,8 @@ def test_a_host_that_is_gone_is_replaced_after_three_missed_beats_and_no_person_
 def test_a_node_that_was_suspended_as_a_whole_acknowledges_nothing_once_its_agent_runs_again(world: World) -> None:
     world.wait_protected()
     old, earlier = world.primary, world.record.job
+    stood_still = "and the lease is lost meanwhile"
+    before = world.log(old, "agent").count(stood_still)
     with world.writing() as client:
         server = client.acked()[0].server
         world.lose(old, lambda node: world.host(node).stop())
@@ -84,9 +86,9 @@ def test_a_node_that_was_suspended_as_a_whole_acknowledges_nothing_once_its_agen
         client.wait_for(lambda ack: ack.server != server)
         woken = time.monotonic()
         world.host(old).cont()
-        world.wait_for("its fence", lambda: "and the lease is lost meanwhile" in world.log(old, "agent"))
+        world.wait_for("its fence", lambda: world.log(old, "agent").count(stood_still) > before)
+        world.wait_for("mysqld's end", lambda: not world.host(old).running("mysqld"))
         fenced = time.monotonic()
-        assert world.shut(old)
         client.wait_for(lambda ack: ack.acked > fenced + 2.0)
     assert "its lease has expired" in step_of(job, "fence")["evidence"]["lease_expired"]
     assert len(servers(client)) == 2

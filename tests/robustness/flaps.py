@@ -9,7 +9,6 @@ import argparse
 import json
 import random
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -29,6 +28,7 @@ from tests.lab.checker import check
 from tests.lab.errors import LabError
 from tests.lab.failover import load
 from tests.lab.lab import Lab
+from tests.lab.stalls import Stalls, now
 
 OUT = addresses.TREE / "build" / "flaps.json"
 LONGEST_BEATS = 1.0  # a report and its repetition may both fall into it, three reports in a row may not
@@ -140,28 +140,6 @@ class Watch:
         self._client.close()
 
 
-class Stalls(threading.Thread):
-    """Measures for how long this machine let a process wait that wanted to run."""
-
-    NAP_SECONDS = 0.05
-
-    def __init__(self, tally: Tally) -> None:
-        super().__init__(daemon=True)
-        self._tally, self._over = tally, threading.Event()
-
-    def run(self) -> None:
-        before = time.monotonic()
-        while not self._over.wait(self.NAP_SECONDS):
-            now = time.monotonic()
-            late = round(now - before - self.NAP_SECONDS, 3)
-            self._tally.longest_stall_seconds = max(self._tally.longest_stall_seconds, late)
-            before = now
-
-    def close(self) -> None:
-        self._over.set()
-        self.join()
-
-
 def longest_gap(times: Sequence[float]) -> float:
     """Seconds between two acknowledgements in a row, at most."""
     ordered = sorted(times)
@@ -199,13 +177,12 @@ def run(tally: Tally, rate: float, console: Console) -> None:
         console.print("starting MySQL, ZooKeeper, BIND, agents, monitors and orchestrators ...")
         world.make_whole()
         world.wait_for("a lease", lambda: world.record.health(world.primary).get("lease") == "held")
-        watch, stalls = Watch(lab, tally, under_way), Stalls(tally)
-        stalls.start()
+        watch, stalls, began = Watch(lab, tally, under_way), Stalls(), now()
         with load(lab, rate=rate, seconds=tally.minutes * 60 + 120) as client:
             client.wait_for(lambda ack: ack.n >= 20)
             shake(lab, tally, random.Random(tally.seed), under_way, console)
         watch.close()
-        stalls.close()
+        tally.longest_stall_seconds = round(stalls.longest_since(began), 3)
         world.wait_for("a whole cluster again", lambda: not world.faults(), 120.0)
         screening = world.record.screening  # by another road: whatever was suspected was screened
         if screening and not tally.suspicions:

@@ -123,6 +123,8 @@ log-bin=binlog
 sync-binlog=1
 innodb-flush-log-at-trx-commit=1
 replica-net-timeout=4
+# Of the default's 4 all would be busy, and the applier's coordinator waits for one by spinning: half a core a replica.
+replica-parallel-workers=8
 plugin-load-add=mysql_clone.so
 plugin-load-add=semisync_source.so
 plugin-load-add=semisync_replica.so

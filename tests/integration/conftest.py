@@ -1,4 +1,4 @@
-"""The lab that the tests share, whole again before each of them; the daemons' logs are shown when a test fails."""
+"""The lab that the tests share, whole again before each of them; of one that fails, what the daemons said meanwhile."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FAILED = pytest.StashKey[bool]()
 STALLS = Stalls()
 # A fifth of what a lease of these tests lasts, a third of a session with ZooKeeper and of an agent's time to answer.
 STILL_SECONDS = 1.0
-LINES = 40
+LINES = 25
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -58,14 +58,21 @@ def shared_world() -> Iterator[World]:
 def world(shared_world: World, request: pytest.FixtureRequest) -> Iterator[World]:
     """Three databases, two monitors, two orchestrators; the primary is whoever the tests before have left it to."""
     shared_world.make_whole()
+    before = logs(shared_world)
     yield shared_world
     if request.node.stash.get(FAILED, False):
-        print_logs(shared_world)
+        print_logs(shared_world, before)
 
 
-def print_logs(world: World) -> None:
-    for host in DAEMONS:
-        for process in (ROLES[host.rstrip("0123456789")], "playbook"):
-            tail = world.log(host, process).splitlines()[-LINES:]
-            if tail:
-                print(f"--- {host} {process}", *tail, sep="\n")
+def logs(world: World) -> dict[tuple[str, str], str]:
+    """What each host's daemon, and its playbooks, have said so far."""
+    processes = ((host, process) for host in DAEMONS for process in (ROLES[host.rstrip("0123456789")], "playbook"))
+    return {(host, process): world.log(host, process) for host, process in processes}
+
+
+def print_logs(world: World, before: dict[tuple[str, str], str]) -> None:
+    """What was said since; all of it, where a log was begun anew."""
+    for (host, process), log in logs(world).items():
+        tail = log.removeprefix(before[host, process]).splitlines()[-LINES:]
+        if tail:
+            print(f"--- {host} {process}", *tail, sep="\n")

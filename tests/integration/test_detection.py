@@ -31,8 +31,8 @@ def soak(client: object) -> None:
 def test_a_reported_exit_is_acted_on_without_a_wait_for_silence(world: World) -> None:
     done = world.replaced_after(lambda node: world.host(node).kill("mysqld"))
     assert done.job["suspicion"]["health"] == "mysqld_exited"
-    assert "lease_expired" not in step_of(done.job, "fence")["sentence"]
-    assert step_of(done.job, "salvage")["evidence"]["known"] is True
+    assert "its lease has expired" not in step_of(done.job, "fence")["sentence"]
+    assert step_of(done.job, "salvage")["evidence"]["known"] is True, step_of(done.job, "salvage")
     assert done.report.lost == []
     assert done.report.violations == []
 

@@ -211,6 +211,7 @@ def test_a_primary_that_only_the_orchestrators_cannot_reach_stays(world: World) 
 
 @pytest.mark.scenario(7)
 def test_a_primary_cut_off_from_all_but_its_replicas_is_uncertain_and_stays(world: World) -> None:
+    world.wait_protected()
     primary, before, began = world.primary, world.record.everything(), time.time()
     for host in ("orc1", "orc2", "mon1", "mon2"):
         world.lab.partition(host, primary)

@@ -3,58 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
 
 from tests.integration.world import DAEMONS, World
-from tests.lab.checker import UNSAFE
 from tests.lab.daemons import ROLES
 from tests.lab.lab import Lab
-from tests.lab.stalls import Processor, Stalls, now
+from tests.lab.stalls import Stalls, now
 
 FAILED = pytest.StashKey[bool]()
 STALLS = Stalls()
 # A fifth of what a lease of these tests lasts, a third of a session with ZooKeeper and of an agent's time to answer.
 STILL_SECONDS = 1.0
-STOLEN_SHARE = 0.1  # of the processors' time; what is left is not what these tests are made for
-# What no machine is an excuse for: two primaries, and acknowledged rows that are gone.
-NEVER_AGAIN = (*UNSAFE, "assert [(")  # the latter is how pytest shows rows that are not none
 LINES = 25
-
-
-class Began(NamedTuple):
-    """When a test began, and what the processors had done by then."""
-
-    at: float
-    processor: Processor
-
-    def excuse(self) -> str:
-        """What was wrong with the machine itself since; empty when nothing was."""
-        still, stolen = STALLS.longest_since(self.at), Processor.read().stolen_since(self.processor)
-        if still > STILL_SECONDS:
-            return f"the machine stood still for {still:.1f} s"
-        return f"{stolen:.0%} of the processors' time were stolen" if stolen > STOLEN_SHARE else ""
-
-
-def message_of(report: pytest.TestReport) -> str:
-    """What failed, without the code around it."""
-    crash = getattr(report.longrepr, "reprcrash", None)
-    return str(crash.message if crash is not None else report.longreprtext)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
-    """Run a test that failed once more, if the machine itself was at fault meanwhile. Who fails twice has failed."""
-    began = Began(now(), Processor.read())
+    """Run a test that failed once more, if the machine itself stood still meanwhile. Who fails twice has failed."""
+    began = now()
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     reports = runtestprotocol(item, log=False, nextitem=nextitem)
-    failures = [message_of(report) for report in reports if report.failed]
-    excuse = began.excuse() if failures else ""
-    if excuse and not any(sign in message for message in failures for sign in NEVER_AGAIN):
+    still = STALLS.longest_since(began)
+    if still > STILL_SECONDS and any(report.failed for report in reports):
         terminal: pytest.TerminalReporter = item.config.pluginmanager.getplugin("terminalreporter")
-        terminal.write_line(f"\n{item.nodeid} is run again, {excuse}: {failures[0]}")
+        why = next(report.longreprtext.rpartition("\n")[2] for report in reports if report.failed)
+        terminal.write_line(f"\n{item.nodeid} is run again, the machine stood still for {still:.1f} s: {why}")
         item.stash[FAILED] = False
         item._initrequest()  # type: ignore[attr-defined]  # fixtures anew: pytest has no public way
         reports = runtestprotocol(item, log=False, nextitem=nextitem)

@@ -16,9 +16,6 @@ from tests.lab.lab import Lab
 
 Row = tuple[int, int]
 
-# How to tell from a violation's sentence that there were two primaries, or that rows are gone.
-UNSAFE = ("both took writes", "one writable node, but db", "vanished")
-
 
 @dataclass(frozen=True)
 class Node:

@@ -24,7 +24,7 @@ class _Entry:
     read_only_until: float = 0.0  # ... and the last one
 
 
-CROWD_BEATS = 12.0  # how much longer a node that was never heard may be waited for while others arrive late
+CROWD_BEATS = 36.0  # how much longer a node that was never heard may be waited for while others arrive late
 
 
 class Register:

@@ -40,7 +40,7 @@ def test_an_orchestrator_killed_between_two_steps_is_succeeded_and_there_is_one_
         assert steps_of(begun) == BOUNDARIES[: BOUNDARIES.index(step)]
         world.host(owner).power_off()
         job = world.wait_for_job(earlier)
-        client.wait_for(lambda ack: ack.server != client.acked()[0].server)
+        client.wait_for_another_server()
     assert (job["id"], job["epoch"]) == (begun["id"], begun["epoch"] + 1)
     assert job["owner"] == ({"orc1", "orc2"} - {owner}).pop()
     assert job["candidate"] == (begun["candidate"] or job["candidate"])
@@ -62,7 +62,7 @@ def test_an_orchestrator_that_wakes_after_its_session_is_refused_its_next_change
         begun = world.record.job
         world.host(owner).stop()
         job = world.wait_for_job(earlier)
-        client.wait_for(lambda ack: ack.server != client.acked()[0].server)
+        client.wait_for_another_server()
         after, said = world.record.everything(), len(world.log(owner, "playbook"))
         hold.let_go(owner)
         world.host(owner).cont()

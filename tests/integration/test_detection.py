@@ -48,7 +48,7 @@ def test_a_primary_that_its_supervisor_restarts_ends_in_one_failover_at_most_and
         time.sleep(1.5)  # as systemd's RestartSec would have it
         world.host(old).start("mysqld")
         job = world.wait_for_job(earlier)
-        client.wait_for(lambda ack: ack.acked > event and ack.server != client.acked()[0].server)
+        client.wait_for_another_server(event)
     let_run(world, old)
     world.wait_for("the old one's report", lambda: world.record.health(old)["health"] == "healthy")
     assert world.record.history == sorted([*history, job["id"]])
@@ -169,7 +169,7 @@ def test_a_cut_off_orchestrator_pauses_when_nothing_proves_the_fence(world: Worl
         assert world.dns() == [addresses.HOSTS[old]]
         world.lab.heal()
         world.by_hand("failover")
-        client.wait_for(lambda ack: ack.server != client.acked()[0].server)
+        client.wait_for_another_server()
     job = world.record.job
     assert (job["id"], job["state"]) == (paused["id"], "done")
     assert world.judge(old).violations == []
@@ -191,7 +191,7 @@ def test_a_client_on_the_isolated_side_writes_no_more_once_anybody_writes_on_the
             event = time.monotonic()
             world.lose(old, world.lab.isolate)
             world.wait_for_job(earlier)
-            first = client.wait_for(lambda ack: ack.server != client.acked()[0].server)
+            first = client.wait_for_another_server()
             until = time.monotonic() + 2.0
             client.wait_for(lambda ack: ack.acked > until)
         finally:
@@ -374,7 +374,7 @@ def test_long_flaps_cause_one_failover_and_then_the_cool_down_holds_until_a_pers
             assert world.record.history == history
             assert all(world.fenced(node) for node in world.replicas)
             world.by_hand("failover", altair_force=True)
-            client.wait_for(lambda ack: ack.server != client.acked()[0].server)
+            client.wait_for_another_server()
     job = world.record.job
     assert (job["state"], job["old_primary"]) == ("done", done.new)
     report = world.judge(done.old, done.new)

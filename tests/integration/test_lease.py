@@ -106,7 +106,7 @@ def test_a_rack_without_zookeeper_keeps_its_primary_as_long_as_its_replicas_vouc
         world.lose(primary, world.lab.isolate)
         world.wait_for("the fence", lambda: world.shut(primary))
         world.wait_for_job(earlier)
-        client.wait_for(lambda ack: ack.server != client.acked()[0].server)
+        client.wait_for_another_server()
     report = world.judge(primary)
     assert report.violations == []
     assert report.writable == [world.primary]

@@ -117,7 +117,7 @@ def test_an_overloaded_primary_is_told_of_and_not_suspected_until_the_policys_ti
             register(world, IMPATIENT)
             # Its agent kills it when the lease, which nobody holds up any more, ends; or because a job orders it.
             job = world.wait_for_job(earlier)
-            client.wait_for(lambda ack: ack.server != client.acked()[0].server)
+            client.wait_for_another_server()
     assert said(world, hung) > said_hung
     assert len(servers(client)) == 2
     report = world.judge(old)

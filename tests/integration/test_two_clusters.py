@@ -160,7 +160,7 @@ def test_one_orchestrator_acts_on_a_cluster_at_a_time_while_another_cluster_is_f
         assert world.record.read(f"{CLUSTER}/lock")["owner"] == begun["owner"]
         let_go()
         job = world.wait_for_job(earlier)
-        client.wait_for(lambda ack: ack.server != client.acked()[0].server)
+        client.wait_for_another_server()
     assert (job["id"], job["epoch"], job["owner"]) == (begun["id"], begun["epoch"], begun["owner"])
     assert {step["epoch"] for step in job["steps"]} == {begun["epoch"]}
     assert world.record.history == sorted([*history, job["id"]])

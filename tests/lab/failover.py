@@ -41,6 +41,11 @@ class Load:
             time.sleep(max(0.05, 2 * (time.monotonic() - began)))
         raise LabError(f"The client got no such acknowledgement within {seconds:.0f} s; read {self.log}.")
 
+    def wait_for_another_server(self, after: float = 0.0) -> acks.Ack:
+        """The first acknowledgement after that moment, of CLOCK_MONOTONIC, which is not of the log's first server."""
+        first = self.wait_for(lambda _ack: True).server
+        return self.wait_for(lambda ack: ack.server != first and ack.acked > after)
+
     def end(self) -> None:
         """Let the writers finish what they are at; what hangs is ended."""
         self.stop_file.touch()

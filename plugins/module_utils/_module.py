@@ -18,7 +18,8 @@ from ._adapters.mysql import Login, read_option_file
 from ._core.errors import AltairError, InvalidInput
 from ._core.maintenance import MaintenancePlan
 from ._procedures.jobs import OPERATOR
-from ._procedures.step import Act, Keeper, Neighbours, run_step
+from ._procedures.keeping import Keeper
+from ._procedures.step import Act, Neighbours, run_step
 
 Parameters = dict[str, Any]
 Result = dict[str, Any]

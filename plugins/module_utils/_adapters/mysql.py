@@ -124,6 +124,7 @@ class Server:
     def __init__(self, connection: Any, address: str) -> None:
         self._connection = connection
         self.address = address
+        self.as_opened = True  # nothing has changed the session's own variables
 
     def close(self) -> None:
         self._connection.close()
@@ -168,8 +169,18 @@ class Server:
         """Let accounts with CONNECTION_ADMIN write, and only those: super_read_only off, read_only stays on."""
         self.query("SET GLOBAL super_read_only = OFF")
 
+    def answers(self) -> bool:
+        """Whether the connection that was opened a while ago still stands."""
+        try:
+            self._connection.ping(reconnect=False)
+        except (pymysql.err.MySQLError, OSError):
+            self.close()
+            return False
+        return True
+
     def apply(self, statements: Iterable[bytes]) -> None:
         """Execute what mysqlbinlog printed, statement by statement, in its own character set."""
+        self.as_opened = False
         try:
             for statement in statements:
                 self._connection.query(statement)
@@ -258,9 +269,7 @@ def _text(error: Exception) -> str:
     return str(error.args[1]) if len(error.args) > 1 else str(error)
 
 
-@contextmanager
-def connect(host: str, port: int, login: Login, unix_socket: str | None = None) -> Iterator[Server]:
-    """Open, hand out, close. Raises MysqlError, whose ``reach`` tells a dead server from one that turns us away."""
+def _open(host: str, port: int, login: Login, unix_socket: str | None = None) -> Server:
     deps.require("PyMySQL")
     address = unix_socket or f"{host}:{port}"
     tls = None if unix_socket else _tls(login)
@@ -283,8 +292,70 @@ def connect(host: str, port: int, login: Login, unix_socket: str | None = None) 
     except (pymysql.err.MySQLError, OSError) as error:
         reach, code = classify(error)
         raise MysqlError(f"MySQL at {address} does not let us in: {_text(error)}", reach, code) from error
-    with closing(connection):
-        yield Server(connection, address)
+    return Server(connection, address)
+
+
+@contextmanager
+def connect(
+    host: str, port: int, login: Login, unix_socket: str | None = None, *, anew: bool = False
+) -> Iterator[Server]:
+    """Open, hand out, close. Raises MysqlError, whose ``reach`` tells a dead server from one that turns us away.
+
+    Within ``keeping_connections`` one that is open already is handed out, unless it is to be opened ``anew``.
+    """
+    kept = _Keeping.connections
+    if kept is not None and unix_socket is None and not anew:
+        with kept.connect(host, port, login) as server:
+            yield server
+        return
+    with closing(_open(host, port, login, unix_socket)) as server:
+        yield server
+
+
+class _Connections:
+    """Open connections that nobody uses just now, one a server. Threads may share it.
+
+    One that anything failed on, or whose session was changed, is closed.
+    """
+
+    def __init__(self) -> None:
+        self._free: dict[tuple[str, int, Login], Server] = {}
+
+    @contextmanager
+    def connect(self, host: str, port: int, login: Login) -> Iterator[Server]:
+        key = (host, port, login)
+        server = self._free.pop(key, None)
+        if server is None or not server.answers():
+            server = _open(host, port, login)
+        try:
+            yield server
+        except BaseException:
+            server.close()
+            raise
+        if not server.as_opened or self._free.setdefault(key, server) is not server:
+            server.close()
+
+    def close(self) -> None:
+        while self._free:
+            self._free.popitem()[1].close()
+
+
+class _Keeping:
+    """What ``keeping_connections`` holds for this process; None outside of it."""
+
+    connections: _Connections | None = None
+
+
+@contextmanager
+def keeping_connections() -> Iterator[None]:
+    """For the block's length a connection outlives its use, for all threads: for one job, which comes back to the same
+    servers step after step. Not to be nested."""
+    kept = _Keeping.connections = _Connections()
+    try:
+        yield
+    finally:
+        _Keeping.connections = None
+        kept.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.expiry import by_lease
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import end_job, read_record
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.read_only import make_read_only
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import Outcome, Scene
 
 ARGUMENT_SPEC = {
@@ -138,13 +139,10 @@ def by_agents_word(scene: Scene) -> tuple[Attempt, bool]:
 
 
 def by_read_only(scene: Scene) -> Attempt:
-    """Read-only first, then the sessions: a session killed first could come back and write."""
-    node = scene.old_primary
+    node, login = scene.old_primary, scene.neighbours.login
     try:
-        with connect(node.address, node.port, scene.neighbours.login) as server:
-            if not scene.check:
-                server.set_super_read_only(True)
-                killed = server.kill_client_sessions()
+        killed = 0 if scene.check else make_read_only(node.address, node.port, login)
+        with connect(node.address, node.port, login) as server:
             proven = server.state().super_read_only
     except MysqlError as error:
         return Attempt(rung=Rung.READ_ONLY, node=node.name, proven=False, detail=str(error))

@@ -190,13 +190,18 @@ class Server:
                 f"MySQL at {self.address} failed to apply a salvaged event: {_text(error)}", reach, code
             ) from error
 
-    def kill_client_sessions(self) -> int:
-        """Disconnect every client but this one and the server's own threads; return how many were killed."""
-        own = self.query("SELECT CONNECTION_ID() AS id")[0]["id"]
+    def identity(self) -> int:
+        """Of this connection, in the server's list."""
+        return int(self.query("SELECT CONNECTION_ID() AS id")[0]["id"])
+
+    def kill_client_sessions(self, *spared: int) -> int:
+        """Disconnect every client but this one, those ``spared`` and the server's own threads; return how many were
+        killed."""
+        kept = {self.identity(), *spared}
         sessions = [
             row["Id"]
             for row in self.query("SHOW PROCESSLIST")
-            if row["Id"] != own and row["User"] not in _SERVERS_OWN and row["Command"] not in _DUMPS
+            if row["Id"] not in kept and row["User"] not in _SERVERS_OWN and row["Command"] not in _DUMPS
         ]
         killed = 0
         for session in sessions:

@@ -15,6 +15,8 @@ description:
     disconnect its clients. When it runs and cannot be made read-only, its agent is ordered to kill it.
   - When the agent does not answer either, the agents of the replicas that vote on its lease are asked whether that is
     over, for three beats at most; from then on they do not vouch for it until the job has ended.
+  - Where there is more that could be tried (O(more_to_try)), it returns without proof and puts nothing on record; run
+    it once more with what came of the rest (O(tried)). The playbook C(altair.mysql_ha.failover) does so.
   - What counts as proof is recorded as evidence. Without proof the job pauses, or goes on if the cluster's policy
     C(unproven_fence) is V(promote).
 version_added: 0.1.0
@@ -26,6 +28,30 @@ options:
       - Counts as proof. Being wrong about it means two primaries.
     type: bool
     default: false
+  more_to_try:
+    description: Do not decide without proof; there are other ways that have not been tried yet.
+    type: bool
+    default: false
+  tried:
+    description:
+      - What was tried already, and what came of it. The lease is not waited for any more then.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      rung:
+        description: The way that was tried.
+        type: str
+        required: true
+        choices: [read_only, agent_word, agent_stop, lease_expired, ssh_stop, power_off]
+      proven:
+        description: Whether it proved that the old primary can take no write.
+        type: bool
+        required: true
+      detail:
+        description: What stood in its way, for the record.
+        type: str
+        default: ""
 extends_documentation_fragment:
   - altair.mysql_ha.zookeeper
   - altair.mysql_ha.mysql
@@ -57,6 +83,23 @@ evidence:
   sample:
     decision: proceed
     agent_word: "db1 is fenced: its agent saw mysqld exit, and a node boots super_read_only"
+proven:
+  description: Whether the step is done. If not, O(more_to_try) was set and C(attempts) says what was tried.
+  returned: success
+  type: bool
+node:
+  description: The old primary's name.
+  returned: when C(proven) is false
+  type: str
+address:
+  description: Its address.
+  returned: when C(proven) is false
+  type: str
+attempts:
+  description: To be handed back as O(tried), with what came of the rest.
+  returned: when C(proven) is false
+  type: list
+  elements: dict
 seconds:
   description: How long the step took.
   returned: success
@@ -65,17 +108,20 @@ seconds:
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from threading import Event
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import Caller, base_url
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import run as ask
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql import MysqlError, connect
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster import Node
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput, Paused, Unavailable
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.fencing import (
     Attempt,
     FenceDecision,
     Rung,
     decide,
+    is_proven,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.lifecycle import JobState
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import Observation, ProcessState
@@ -100,12 +146,37 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs i
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.read_only import make_read_only
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import Outcome, Scene
 
+RUNGS = [each.value for each in Rung if each is not Rung.OPERATOR_WORD]
 ARGUMENT_SPEC = {
     **STEP_SPEC,
     **MYSQL_SPEC,
     **AGENT_SPEC,
     "operator_vouches": {"type": "bool", "default": False},
+    "more_to_try": {"type": "bool", "default": False},
+    "tried": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "rung": {
+                "type": "str",
+                "required": True,
+                "choices": [each.value for each in Rung if each is not Rung.OPERATOR_WORD],
+            },
+            "proven": {"type": "bool", "required": True},
+            "detail": {"type": "str", "default": ""},
+        },
+    },
 }
+
+
+class MoreToTry(Paused):
+    """Nothing proves it yet, and there are other ways; nothing is decided."""
+
+    def __init__(self, node: Node, attempts: list[Attempt]) -> None:
+        super().__init__("; ".join(each.sentence for each in attempts))
+        self.node = node
+        self.attempts = attempts
 
 
 async def _observe(scene: Scene) -> Observation:
@@ -166,12 +237,14 @@ def by_agent_stop(scene: Scene) -> Attempt:
     )
 
 
-def attempts_on(scene: Scene) -> list[Attempt]:
+def attempts_on(scene: Scene, *, ask_voters: bool = True) -> list[Attempt]:
     """The agent's word, the SQL way and the voters' words at once; the kill only when the first two prove nothing.
 
     The voters are waited for only when nothing else proves it.
     """
     proven = Event()
+    if not ask_voters:
+        proven.set()
     with ThreadPoolExecutor(3) as pool:
         word, read_only = pool.submit(by_agents_word, scene), pool.submit(by_read_only, scene)
         lease = pool.submit(by_lease, scene, proven)
@@ -179,10 +252,10 @@ def attempts_on(scene: Scene) -> list[Attempt]:
         attempts = [said, tried]
         if agent_answers and not any(attempt.proven for attempt in attempts):
             attempts.append(by_agent_stop(scene))
-        if any(attempt.proven for attempt in attempts):
+        if is_proven(attempts):
             proven.set()
         attempts.append(lease.result())
-    return attempts
+    return attempts if ask_voters else attempts[:-1]
 
 
 def _pause(scene: Scene, because: str) -> None:
@@ -190,12 +263,33 @@ def _pause(scene: Scene, because: str) -> None:
     end_job(scene.store, record, JobState.PAUSED, because, time.time())
 
 
-def act_with(scene: Scene, operator_vouches: bool) -> Outcome:
-    attempts = attempts_on(scene)
-    if operator_vouches:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Word:
+    """What the caller adds to what the step itself finds out."""
+
+    operator_vouches: bool
+    more_to_try: bool
+    tried: tuple[tuple[Rung, bool, str], ...]
+
+
+def _all_attempts(scene: Scene, word: Word) -> list[Attempt]:
+    """What was tried before, and what is found now: the later word on a rung counts."""
+    found = {
+        rung: Attempt(rung=rung, node=scene.old_primary.name, proven=proven, detail=detail)
+        for rung, proven, detail in word.tried
+    }
+    found |= {each.rung: each for each in attempts_on(scene, ask_voters=not word.tried)}
+    return list(found.values())
+
+
+def act_with(scene: Scene, word: Word) -> Outcome:
+    attempts = _all_attempts(scene, word)
+    if word.operator_vouches:
         attempts.append(
             Attempt(rung=Rung.OPERATOR_WORD, node=scene.old_primary.name, proven=True, detail="operator_vouches is set")
         )
+    elif word.more_to_try and not is_proven(attempts) and not scene.check:
+        raise MoreToTry(scene.old_primary, attempts)
     decision = decide(attempts, scene.spec.policy.unproven_fence)
     evidence: Evidence = {"decision": decision.value, **{each.rung.value: each.sentence for each in attempts}}
     if decision is FenceDecision.PAUSE:
@@ -211,7 +305,21 @@ def act_with(scene: Scene, operator_vouches: bool) -> Outcome:
 
 
 def run(parameters: Parameters, check: bool) -> Result:
-    return step_work("fence", lambda scene: act_with(scene, parameters["operator_vouches"]))(parameters, check)
+    tried = tuple((Rung(each["rung"]), each["proven"], each["detail"]) for each in parameters["tried"])
+    word = Word(operator_vouches=parameters["operator_vouches"], more_to_try=parameters["more_to_try"], tried=tried)
+    try:
+        return {**step_work("fence", lambda scene: act_with(scene, word))(parameters, check), "proven": True}
+    except MoreToTry as left:
+        return {
+            "changed": True,
+            "msg": str(left),
+            "proven": False,
+            "node": left.node.name,
+            "address": left.node.address,
+            "attempts": [
+                {"rung": each.rung.value, "proven": each.proven, "detail": each.detail} for each in left.attempts
+            ],
+        }
 
 
 if __name__ == "__main__":

@@ -49,6 +49,10 @@ options:
     description: As in M(altair.mysql_ha.fence).
     type: bool
     default: false
+  more_to_try:
+    description: As in M(altair.mysql_ha.fence). When nothing is proven, the steps after the fence are left.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - altair.mysql_ha.mysql
   - altair.mysql_ha.agents
@@ -96,6 +100,10 @@ steps:
   description: What each step did, by its name.
   returned: success
   type: dict
+unproven:
+  description: The result of the fence that has proven nothing yet.
+  returned: when O(more_to_try) is set and nothing is proven
+  type: dict
 """
 
 import os
@@ -136,6 +144,7 @@ ARGUMENT_SPEC = {
     **AGENT_SPEC,
     **DNS_SPEC,
     "operator_vouches": {"type": "bool", "default": False},
+    "more_to_try": {"type": "bool", "default": False},
 }
 
 MODULES = "ansible_collections.altair.mysql_ha.plugins.modules."
@@ -176,6 +185,19 @@ def _step(name: str, parameters: Parameters, order: Order, check: bool) -> Resul
     return done
 
 
+def _steps(
+    names: list[str], parameters: Parameters, order: Order, check: bool
+) -> tuple[dict[str, Result], Result | None]:
+    """What each did; and the fence's result, where it has proven nothing and more can be tried."""
+    done: dict[str, Result] = {}
+    for name in names:
+        result = _step(name, parameters, order, check)
+        if not result.get("proven", True):
+            return done, result
+        done[name] = result
+    return done, None
+
+
 def run(parameters: Parameters, check: bool) -> Result:
     names = parameters["steps"] if parameters["steps"] is not None else list(AWAITED)
     for name in names:
@@ -189,8 +211,10 @@ def run(parameters: Parameters, check: bool) -> Result:
             get_ready(keeper(parameters), order.cluster, login(parameters))
         if not _may_begin(parameters, order):
             return idle
-        done = {name: _step(name, parameters, order, check) for name in names}
+        done, unproven = _steps(names, parameters, order, check)
+    left = {} if unproven is None else {"unproven": unproven}
     return {
+        **left,
         "changed": any(each["changed"] for each in done.values()),
         "msg": "; ".join(each["msg"] for each in done.values()) or f"the job of epoch {order.epoch} is there",
         "given": True,

@@ -16,8 +16,9 @@ def make_read_only(host: str, port: int, login: Login, unix_socket: str | None =
     """Blocking, for the read timeout at most; how many sessions were killed. Raises MysqlError.
 
     Read-only first: a session that is killed first could come back and write. But ``SET GLOBAL super_read_only``, which
-    lets no commit begin, waits for those under way and for locked tables, so the clients are killed beside it. One whose
-    commit waits for a semi-synchronous answer would else be told OK of what no replica has; killed, it is told nothing.
+    lets no commit begin, waits for those under way and for locked tables, so the clients are killed beside it. One
+    whose commit waits for a semi-synchronous answer would else be told OK of what no replica has; killed, it is told
+    nothing.
     """
     with connect(host, port, login, unix_socket, anew=True) as setter:
         own = setter.identity()

@@ -161,7 +161,7 @@ ARGUMENT_SPEC = {
             "rung": {
                 "type": "str",
                 "required": True,
-                "choices": [each.value for each in Rung if each is not Rung.OPERATOR_WORD],
+                "choices": RUNGS,
             },
             "proven": {"type": "bool", "required": True},
             "detail": {"type": "str", "default": ""},

@@ -17,6 +17,7 @@ description:
     over, for three beats at most; from then on they do not vouch for it until the job has ended.
   - What counts as proof is recorded as evidence. Without proof the job pauses, or goes on if the cluster's policy
     C(unproven_fence) is V(promote).
+  - The word of a person who forced the job (M(altair.mysql_ha.job)) is on the job's record and counts as proof, too.
 version_added: 0.1.0
 author: The altair.mysql_ha maintainers (!UNKNOWN)
 options:
@@ -96,7 +97,11 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
     step_work,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.expiry import by_lease
-from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import end_job, read_record
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import (
+    current_job,
+    end_job,
+    read_record,
+)
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import Outcome, Scene
 
 ARGUMENT_SPEC = {
@@ -189,17 +194,21 @@ def attempts_on(scene: Scene) -> list[Attempt]:
 
 def _pause(scene: Scene, because: str) -> None:
     record = read_record(scene.store, scene.spec.cluster)
+    current_job(record, scene.job.epoch)  # what another has taken over, or given up, is not ours to pause
     end_job(scene.store, record, JobState.PAUSED, because, time.time())
 
 
 def act_with(scene: Scene, operator_vouches: bool) -> Outcome:
-    attempts = attempts_on(scene)
-    if operator_vouches:
-        attempts.append(
-            Attempt(rung=Rung.OPERATOR_WORD, node=scene.old_primary.name, proven=True, detail="operator_vouches is set")
-        )
-    decision = decide(attempts, scene.spec.policy.unproven_fence)
+    attempts, word = attempts_on(scene), scene.job.operator_word
+    if operator_vouches or word is not None:
+        detail = "operator_vouches is set" if word is None else f"{word.by} said: {word.reason}"
+        attempts.append(Attempt(rung=Rung.OPERATOR_WORD, node=scene.old_primary.name, proven=True, detail=detail))
+    decision = decide(attempts, scene.spec.policy.unproven_fence, promoted="promote" in scene.job.steps_done)
     evidence: Evidence = {"decision": decision.value, **{each.rung.value: each.sentence for each in attempts}}
+    if word is not None:
+        evidence.update(operator=word.by, operator_reason=word.reason)
+    if decision is FenceDecision.STANDS:
+        return Outcome(changed=False, sentence="the promotion is done", evidence=scene.evidence_of("fence"))
     if decision is FenceDecision.PAUSE:
         because = "; ".join(each.sentence for each in attempts)
         if scene.check:

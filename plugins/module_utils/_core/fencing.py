@@ -51,13 +51,19 @@ class Attempt:
 class FenceDecision(StrEnum):
     PROCEED = "proceed"
     PROCEED_UNPROVEN = "proceed_unproven"
+    STANDS = "stands"
     PAUSE = "pause"
 
 
-def decide(attempts: Iterable[Attempt], policy: UnprovenFence) -> FenceDecision:
-    """Promotion is gated on this: proof, or the owners' word that availability comes first, or a pause."""
+def decide(attempts: Iterable[Attempt], policy: UnprovenFence, *, promoted: bool = False) -> FenceDecision:
+    """Promotion is gated on this: proof, or the owners' word that availability comes first, or a pause.
+
+    ``promoted``: that is done, on what was decided before it; to pause now would only keep the name from following.
+    """
     if any(attempt.proven for attempt in attempts):
         return FenceDecision.PROCEED
+    if promoted:
+        return FenceDecision.STANDS
     if policy is UnprovenFence.PROMOTE:
         return FenceDecision.PROCEED_UNPROVEN
     return FenceDecision.PAUSE

@@ -86,7 +86,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.wire import 
     StopAnswer,
     StopRequest,
 )
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import Evidence
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import Evidence, promotion_path
 from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
     AGENT_SPEC,
     MYSQL_SPEC,
@@ -198,17 +198,27 @@ def _pause(scene: Scene, because: str) -> None:
     end_job(scene.store, record, JobState.PAUSED, because, time.time())
 
 
+def _begun(scene: Scene) -> bool:
+    """Whether the promotion is done, or a run may have died in the midst of it."""
+    if "promote" in scene.job.steps_done:
+        return True
+    return scene.store.version(promotion_path(scene.spec.cluster)) is not None
+
+
 def act_with(scene: Scene, operator_vouches: bool) -> Outcome:
     attempts, word = attempts_on(scene), scene.job.operator_word
     if operator_vouches or word is not None:
         detail = "operator_vouches is set" if word is None else f"{word.by} said: {word.reason}"
         attempts.append(Attempt(rung=Rung.OPERATOR_WORD, node=scene.old_primary.name, proven=True, detail=detail))
-    decision = decide(attempts, scene.spec.policy.unproven_fence, promoted="promote" in scene.job.steps_done)
+    promoted = not any(each.proven for each in attempts) and _begun(scene)
+    decision = decide(attempts, scene.spec.policy.unproven_fence, promoted=promoted)
     evidence: Evidence = {"decision": decision.value, **{each.rung.value: each.sentence for each in attempts}}
     if word is not None:
         evidence.update(operator=word.by, operator_reason=word.reason)
     if decision is FenceDecision.STANDS:
-        return Outcome(changed=False, sentence="the promotion is done", evidence=scene.evidence_of("fence"))
+        return Outcome(
+            changed=False, sentence="the promotion has begun on what was proven", evidence=scene.evidence_of("fence")
+        )
     if decision is FenceDecision.PAUSE:
         because = "; ".join(each.sentence for each in attempts)
         if scene.check:

@@ -58,7 +58,8 @@ class FenceDecision(StrEnum):
 def decide(attempts: Iterable[Attempt], policy: UnprovenFence, *, promoted: bool = False) -> FenceDecision:
     """Promotion is gated on this: proof, or the owners' word that availability comes first, or a pause.
 
-    ``promoted``: that is done, on what was decided before it; to pause now would only keep the name from following.
+    ``promoted``: that is done, or begun, on what was decided before it; to pause now would only keep the name from
+    following.
     """
     if any(attempt.proven for attempt in attempts):
         return FenceDecision.PROCEED

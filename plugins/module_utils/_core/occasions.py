@@ -232,7 +232,7 @@ def notice_of_escalation(job: Job, number: int, *, at: float, by: str) -> Notice
     minutes = (at - (job.paused_at or at)) / 60
     sentence = (
         f"reminder {number}: paused for {minutes:.0f} min, nothing was promoted, {_answers(job)};"
-        f" resume, force or abort the job: {job.because}"
+        f" stop writing to {job.cluster}, and resume, force or abort the job: {job.because}"
     )
     silent = [team for team in job.teams if team.name in job.silent_teams]
     return _of_job(Kind.JOB_ESCALATED, Severity.CRITICAL, job, sentence, at=at, by=by, teams=silent)

@@ -113,7 +113,8 @@ def test_a_reminder_says_for_how_long_who_is_silent_and_what_to_do_and_no_two_ar
     told = notice_of_escalation(asked("billing"), 4, at=60.0 + 20 * 60, by="orc1")
     assert (told.kind, told.severity) == (Kind.JOB_ESCALATED, Severity.CRITICAL)
     said = (
-        "reminder 4: paused for 20 min, nothing was promoted, still silent: web, batch; resume, force or abort the job"
+        "reminder 4: paused for 20 min, nothing was promoted, still silent: web, batch;"
+        " stop writing to orders, and resume, force or abort the job"
     )
     assert told.sentence.startswith(said)
     assert told.to == ("chat-web",)

@@ -17,6 +17,7 @@ from ._adapters.agent import TlsFiles
 from ._adapters.mysql import Login, read_option_file
 from ._core.errors import AltairError, InvalidInput
 from ._core.maintenance import MaintenancePlan
+from ._core.znodes import Job
 from ._procedures.jobs import OPERATOR
 from ._procedures.keeping import Keeper
 from ._procedures.step import Act, Neighbours, run_step
@@ -109,6 +110,22 @@ def show_maintenance(plan: MaintenancePlan, now_at: float) -> list[Result]:
         }
         for each in plan.entries
     ]
+
+
+def show_pause(job: Job) -> Result:
+    """For people: since when the job is paused and who has answered; empty when it is not."""
+    if job.paused_at is None:
+        return {}
+    given = job.acknowledged
+    return {
+        "since": readable_time(job.paused_at),
+        "teams": {
+            team.name: f"stopped writing, said {given[team.name].by} at {readable_time(given[team.name].at)}"
+            if team.name in given
+            else "has not answered"
+            for team in job.teams
+        },
+    }
 
 
 def agent_files(parameters: Parameters) -> TlsFiles:

@@ -116,6 +116,14 @@ options:
           - With V(0) one that works is given no more time than one that does not.
         type: float
         default: 30.0
+      acknowledge_seconds_max:
+        description: How long the O(teams) have to answer a paused job before people are told who has not.
+        type: float
+        default: 900.0
+      escalate_every_seconds:
+        description: How often that is told again, from then on, while the job stays paused.
+        type: float
+        default: 300.0
       thresholds:
         description:
           - From where on a value of a node is a breach, which is logged, put on record and told. A breach fails nothing
@@ -145,6 +153,22 @@ options:
             description: By what share of its limit a value must have come down before its breach is over.
             type: float
             default: 0.05
+  teams:
+    description: Whose applications write to the cluster. When a job pauses they are told to stop, and asked to say so.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Short name, as it is given to M(altair.mysql_ha.job).
+        type: str
+        required: true
+      target:
+        description:
+          - The name of the target among the orchestrators' C(notifications) that leads to the team. It is told of
+            paused jobs whatever else it wants.
+          - Without it the team is only named in what the other targets are told.
+        type: str
 attributes:
   check_mode:
     description: Says whether anything would change.
@@ -236,8 +260,11 @@ POLICY_OPTIONS: dict[str, Any] = {
     "lag_seconds_max": {"type": "float"},
     "transactions_missing_max": {"type": "int"},
     "overload_seconds_max": {"type": "float", "default": 30.0},
+    "acknowledge_seconds_max": {"type": "float", "default": 900.0},
+    "escalate_every_seconds": {"type": "float", "default": 300.0},
     "thresholds": {"type": "dict", "default": {}, "options": THRESHOLD_OPTIONS},
 }
+TEAM_OPTIONS: dict[str, Any] = {"name": {"type": "str", "required": True}, "target": {"type": "str"}}
 ARGUMENT_SPEC: dict[str, Any] = {
     **CLUSTER_SPEC,
     **ZOOKEEPER_SPEC,
@@ -246,6 +273,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "nodes": {"type": "list", "elements": "dict", "options": NODE_OPTIONS},
     "dns": {"type": "dict", "options": DNS_OPTIONS},
     "policy": {"type": "dict", "default": {}, "options": POLICY_OPTIONS},
+    "teams": {"type": "list", "elements": "dict", "default": [], "options": TEAM_OPTIONS},
 }
 
 
@@ -254,7 +282,7 @@ def wanted_spec(parameters: Parameters) -> ClusterSpec:
     for option in ("nodes", "dns"):
         if not parameters[option]:
             raise InvalidInput(f"cluster {cluster} cannot be registered without '{option}'")
-    given = {"cluster": cluster, "nodes": parameters["nodes"], "dns": parameters["dns"], "policy": parameters["policy"]}
+    given = {"cluster": cluster, **{option: parameters[option] for option in ("nodes", "dns", "policy", "teams")}}
     return decode_plain(ClusterSpec, given, f"cluster {cluster}")
 
 

@@ -104,6 +104,12 @@ job:
   description: The job under way, or the last that ended.
   returned: success
   type: dict
+paused:
+  description:
+    - Of a paused job C(since) when it is, and for each of its C(teams) who has acknowledged that it has stopped
+      writing, or that nobody has. Empty while no job is paused.
+  returned: success
+  type: dict
 lock:
   description: The orchestrator that is at work on the cluster, if any.
   returned: success
@@ -140,6 +146,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
     keeper,
     main,
     show_maintenance,
+    show_pause,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import read_record
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.permit import maintenance_plan
@@ -203,6 +210,7 @@ def run(parameters: Parameters, _check: bool) -> Result:
         "screening": plain(screening.value) if screening else {},
         "maintenance": show_maintenance(plan, time.time()),
         "job": plain(record.job.value) if record.job else {},
+        "paused": show_pause(record.job.value) if record.job else {},
         "lock": holder.value.owner if holder else "",
     }
 

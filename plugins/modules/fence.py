@@ -19,6 +19,7 @@ description:
     it once more with what came of the rest (O(tried)). The playbook C(altair.mysql_ha.failover) does so.
   - What counts as proof is recorded as evidence. Without proof the job pauses, or goes on if the cluster's policy
     C(unproven_fence) is V(promote).
+  - The word of a person who forced the job (M(altair.mysql_ha.job)) is on the job's record and counts as proof, too.
 version_added: 0.1.0
 author: The altair.mysql_ha maintainers (!UNKNOWN)
 options:
@@ -131,7 +132,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.wire import 
     StopAnswer,
     StopRequest,
 )
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import Evidence
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import Evidence, promotion_path
 from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
     AGENT_SPEC,
     MYSQL_SPEC,
@@ -142,7 +143,11 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
     step_work,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.expiry import by_lease
-from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import end_job, read_record
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import (
+    current_job,
+    end_job,
+    read_record,
+)
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.read_only import make_read_only
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import Outcome, Scene
 
@@ -260,6 +265,7 @@ def attempts_on(scene: Scene, *, ask_voters: bool = True) -> list[Attempt]:
 
 def _pause(scene: Scene, because: str) -> None:
     record = read_record(scene.store, scene.spec.cluster)
+    current_job(record, scene.job.epoch)  # what another has taken over, or given up, is not ours to pause
     end_job(scene.store, record, JobState.PAUSED, because, time.time())
 
 
@@ -282,16 +288,29 @@ def _all_attempts(scene: Scene, word: Word) -> list[Attempt]:
     return list(found.values())
 
 
-def act_with(scene: Scene, word: Word) -> Outcome:
-    attempts = _all_attempts(scene, word)
-    if word.operator_vouches:
-        attempts.append(
-            Attempt(rung=Rung.OPERATOR_WORD, node=scene.old_primary.name, proven=True, detail="operator_vouches is set")
-        )
-    elif word.more_to_try and not is_proven(attempts) and not scene.check:
+def _begun(scene: Scene) -> bool:
+    """Whether the promotion is done, or a run may have died in the midst of it."""
+    if "promote" in scene.job.steps_done:
+        return True
+    return scene.store.version(promotion_path(scene.spec.cluster)) is not None
+
+
+def act_with(scene: Scene, given: Word) -> Outcome:
+    attempts, word = _all_attempts(scene, given), scene.job.operator_word
+    if given.operator_vouches or word is not None:
+        detail = "operator_vouches is set" if word is None else f"{word.by} said: {word.reason}"
+        attempts.append(Attempt(rung=Rung.OPERATOR_WORD, node=scene.old_primary.name, proven=True, detail=detail))
+    promoted = not is_proven(attempts) and _begun(scene)
+    if given.more_to_try and not is_proven(attempts) and not promoted and not scene.check:
         raise MoreToTry(scene.old_primary, attempts)
-    decision = decide(attempts, scene.spec.policy.unproven_fence)
+    decision = decide(attempts, scene.spec.policy.unproven_fence, promoted=promoted)
     evidence: Evidence = {"decision": decision.value, **{each.rung.value: each.sentence for each in attempts}}
+    if word is not None:
+        evidence.update(operator=word.by, operator_reason=word.reason)
+    if decision is FenceDecision.STANDS:
+        return Outcome(
+            changed=False, sentence="the promotion has begun on what was proven", evidence=scene.evidence_of("fence")
+        )
     if decision is FenceDecision.PAUSE:
         because = "; ".join(each.sentence for each in attempts)
         if scene.check:

@@ -99,12 +99,27 @@ class Thresholds:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Team:
+    """Whose applications write to the cluster. ``target``: of the orchestrators' notifications the one that leads to
+    them; without it they are named in what the others are told."""
+
+    name: str
+    target: str | None = None
+
+    def __post_init__(self) -> None:
+        _check(bool(_NAME.fullmatch(self.name)), f"team name '{self.name}' is not usable")
+        _check(self.target is None or bool(self.target), f"team {self.name} has a target without a name; leave it out")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
     """The choices a cluster's owners make beforehand. Times are in seconds.
 
     ``quorum_min``: how many replicas must live for a promotion. ``lag_seconds_max`` and ``transactions_missing_max``:
     when no replica is known to be within them nobody is promoted without a person's word (None: no limit).
     ``overload_seconds_max``: for how long a mysqld that works need not answer its agent before it counts as hung.
+    ``acknowledge_seconds_max``: how long the teams have to answer a paused job before people are told, and then again
+    every ``escalate_every_seconds``, who has not.
     ``thresholds``: where people are told of a node, and nothing else happens.
     """
 
@@ -115,6 +130,8 @@ class Policy:
     lag_seconds_max: float | None = None
     transactions_missing_max: int | None = None
     overload_seconds_max: float = 30.0
+    acknowledge_seconds_max: float = 900.0
+    escalate_every_seconds: float = 300.0
     thresholds: Thresholds = field(default_factory=Thresholds)
 
     def __post_init__(self) -> None:
@@ -124,6 +141,8 @@ class Policy:
         _check((self.lag_seconds_max or 0) >= 0, "lag_seconds_max must not be below 0")
         _check((self.transactions_missing_max or 0) >= 0, "transactions_missing_max must not be below 0")
         _check(self.overload_seconds_max >= 0, "overload_seconds_max must not be below 0")
+        _check(self.acknowledge_seconds_max >= 0, "acknowledge_seconds_max must not be below 0")
+        _check(self.escalate_every_seconds >= 1, "escalate_every_seconds must be 1 or more: people have to read it")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,12 +153,15 @@ class ClusterSpec:
     nodes: tuple[Node, ...]
     dns: Dns
     policy: Policy = field(default_factory=Policy)
+    teams: tuple[Team, ...] = ()
 
     def __post_init__(self) -> None:
         _check(bool(_NAME.fullmatch(self.cluster)), f"cluster name '{self.cluster}' is not usable")
         names = [node.name for node in self.nodes]
         _check(len(names) > 1, f"cluster {self.cluster} needs a primary and at least one replica")
         _check(len(set(names)) == len(names), f"cluster {self.cluster} names a node twice")
+        teams = {team.name for team in self.teams}
+        _check(len(teams) == len(self.teams), f"cluster {self.cluster} names a team twice")
         _check(
             self.policy.quorum_min < len(names),
             f"quorum_min {self.policy.quorum_min} of cluster {self.cluster} is more than the replicas it has",

@@ -56,6 +56,7 @@ class Attempt:
 class FenceDecision(StrEnum):
     PROCEED = "proceed"
     PROCEED_UNPROVEN = "proceed_unproven"
+    STANDS = "stands"
     PAUSE = "pause"
 
 
@@ -63,10 +64,16 @@ def is_proven(attempts: Iterable[Attempt]) -> bool:
     return any(attempt.proven for attempt in attempts)
 
 
-def decide(attempts: Iterable[Attempt], policy: UnprovenFence) -> FenceDecision:
-    """Promotion is gated on this: proof, or the owners' word that availability comes first, or a pause."""
+def decide(attempts: Iterable[Attempt], policy: UnprovenFence, *, promoted: bool = False) -> FenceDecision:
+    """Promotion is gated on this: proof, or the owners' word that availability comes first, or a pause.
+
+    ``promoted``: that is done, or begun, on what was decided before it; to pause now would only keep the name from
+    following.
+    """
     if is_proven(attempts):
         return FenceDecision.PROCEED
+    if promoted:
+        return FenceDecision.STANDS
     if policy is UnprovenFence.PROMOTE:
         return FenceDecision.PROCEED_UNPROVEN
     return FenceDecision.PAUSE

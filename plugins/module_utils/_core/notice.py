@@ -31,6 +31,8 @@ class Kind(StrEnum):
     CONCLUSION = "conclusion"
     JOB_OPENED = "job_opened"
     JOB_PAUSED = "job_paused"
+    JOB_ACKNOWLEDGED = "job_acknowledged"
+    JOB_ESCALATED = "job_escalated"
     JOB_TROUBLE = "job_trouble"
     JOB_DONE = "job_done"
     JOB_ABORTED = "job_aborted"
@@ -63,6 +65,16 @@ KINDS: tuple[KindRow, ...] = (
     KindRow(Kind.JOB_OPENED, "warning", "orchestrator", "failover began", "a job was opened, resumed or taken over"),
     KindRow(Kind.JOB_PAUSED, "critical", "orchestrator", "failover paused", "a job waits for a person"),
     KindRow(
+        Kind.JOB_ACKNOWLEDGED, "info", "orchestrator", "team has stopped writing", "a team has answered a paused job"
+    ),
+    KindRow(
+        Kind.JOB_ESCALATED,
+        "critical",
+        "orchestrator, one of them",
+        "failover still paused",
+        "a paused job has waited too long, and its teams have not all answered; told again and again",
+    ),
+    KindRow(
         Kind.JOB_TROUBLE, "critical", "orchestrator", "failover in trouble", "a step of a job fails; it is tried on"
     ),
     KindRow(Kind.JOB_DONE, "info", "orchestrator", "failover done", "a job is done"),
@@ -92,7 +104,7 @@ class Notice:
     """One thing worth telling. ``at``: wall clock, for people. ``by``: the daemon that tells it.
 
     ``about``: what it is about where the sentence itself changes from time to time (a number in it), so that it still
-    counts as the same.
+    counts as the same. ``to``: the targets that it is addressed to, which are told whatever else they want.
     """
 
     kind: Kind
@@ -105,6 +117,7 @@ class Notice:
     job: str = ""
     epoch: int | None = None
     about: str = ""
+    to: tuple[str, ...] = ()
 
     @property
     def topic(self) -> tuple[str, ...]:
@@ -115,8 +128,10 @@ class Notice:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wants:
-    """What a target wants to be told of; an empty set means all."""
+    """What a target wants to be told of; an empty set means all. ``name``: its own, by which notices are addressed."""
 
+    name: str = ""
+    addressed_only: bool = False
     kinds: frozenset[Kind] = frozenset()
     severity_min: Severity = Severity.INFO
     clusters: frozenset[str] = frozenset()
@@ -131,6 +146,7 @@ class Reason:
 
 
 UNWANTED: tuple[Reason, ...] = (
+    Reason("it wants what is addressed to it", lambda wants, _notice: wants.addressed_only),
     Reason("it wants other kinds", lambda wants, notice: bool(wants.kinds) and notice.kind not in wants.kinds),
     Reason("it wants graver ones", lambda wants, notice: notice.severity.rank < wants.severity_min.rank),
     Reason(
@@ -141,6 +157,8 @@ UNWANTED: tuple[Reason, ...] = (
 
 def unwanted(wants: Wants, notice: Notice) -> str | None:
     """Why the target is not told; None when it is."""
+    if wants.name in notice.to:
+        return None
     return next((reason.because for reason in UNWANTED if reason.holds(wants, notice)), None)
 
 

@@ -12,6 +12,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster impo
     Dns,
     Node,
     Policy,
+    Team,
     Thresholds,
     UnprovenFence,
     checked_name,
@@ -72,6 +73,11 @@ MISTAKES: dict[str, Callable[[], object]] = {
     "margin_share": lambda: Thresholds(margin_share=1),
     "quorum_min 3 of cluster orders": lambda: replace(SPEC, policy=Policy(quorum_min=3)),
     "needs a primary and at least one replica": lambda: replace(SPEC, nodes=NODES[:1]),
+    "acknowledge_seconds_max": lambda: Policy(acknowledge_seconds_max=-1),
+    "escalate_every_seconds must be 1": lambda: Policy(escalate_every_seconds=0.9),
+    "team name 'Web' is not usable": lambda: Team(name="Web"),
+    "team web has a target without a name": lambda: Team(name="web", target=""),
+    "names a team twice": lambda: replace(SPEC, teams=(Team(name="web"), Team(name="web", target="x"))),
     "names a node twice": lambda: replace(SPEC, nodes=(NODES[0], NODES[0])),
 }
 

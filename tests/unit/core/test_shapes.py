@@ -78,6 +78,7 @@ CHECKED: Mapping[type[Any], Callable[[], st.SearchStrategy[Any]]] = {
         looks=st.integers(1),
         margin_share=st.floats(0, 0.999),
     ),
+    cluster.Team: lambda: st.builds(cluster.Team, name=NODE_NAMES, target=st.none() | NODE_NAMES),
     cluster.Policy: lambda: st.builds(
         cluster.Policy,
         catch_up_seconds_max=st.floats(0.001, 1e9),
@@ -86,6 +87,8 @@ CHECKED: Mapping[type[Any], Callable[[], st.SearchStrategy[Any]]] = {
         lag_seconds_max=st.none() | st.floats(0, 1e9),
         transactions_missing_max=st.none() | st.integers(0),
         overload_seconds_max=st.floats(0, 1e9),
+        acknowledge_seconds_max=st.floats(0, 1e9),
+        escalate_every_seconds=st.floats(1, 1e9),
         thresholds=CHECKED[cluster.Thresholds](),
     ),
     fleet_breaker.FleetBreaker: lambda: st.builds(
@@ -105,6 +108,7 @@ CHECKED: Mapping[type[Any], Callable[[], st.SearchStrategy[Any]]] = {
         cluster=NODE_NAMES,
         dns=CHECKED[cluster.Dns](),
         policy=CHECKED[cluster.Policy](),
+        teams=st.lists(CHECKED[cluster.Team](), max_size=3, unique_by=lambda team: team.name).map(tuple),
         nodes=st.lists(NODE_NAMES, min_size=2, max_size=4, unique=True).flatmap(
             lambda names: st.tuples(*(_node(name) for name in names))
         ),

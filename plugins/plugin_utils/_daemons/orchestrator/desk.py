@@ -42,6 +42,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes impor
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.inquiry import inquire
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import (
+    NOBODY,
     OPERATOR,
     Record,
     answer_suspicion,
@@ -189,9 +190,10 @@ class Desk:
             log.warning("the lock of %s ends with the session: %s", self._cluster, error)
 
     async def _resume(self, record: Record) -> None:
-        job = await asyncio.to_thread(
-            take_over, self._store, record, owner=self._owner, because=f"{self._owner} went on with it"
-        )
+        because = f"{self._owner} went on with it"
+        if record.job is not None and record.job.value.owner == NOBODY:
+            because += f"; {record.job.value.because}"
+        job = await asyncio.to_thread(take_over, self._store, record, owner=self._owner, because=because)
         log.warning("took job %s over, now epoch %d", job.id, job.epoch)
         await self._carry_out(job)
 

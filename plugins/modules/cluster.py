@@ -49,6 +49,11 @@ options:
         description: Whether the node may ever be promoted.
         type: bool
         default: true
+      zone:
+        description:
+          - The place where the node stands, in words of your own, for example a data centre.
+          - Of replicas that lack equally few transactions one in the old primary's zone is promoted.
+        type: str
   dns:
     description: The name that leads applications to the primary.
     type: dict
@@ -116,6 +121,11 @@ options:
           - With V(0) one that works is given no more time than one that does not.
         type: float
         default: 30.0
+      zones:
+        description: Only nodes of these zones are promoted. Any node when the list is empty.
+        type: list
+        elements: str
+        default: []
       thresholds:
         description:
           - From where on a value of a node is a breach, which is logged, put on record and told. A breach fails nothing
@@ -213,6 +223,7 @@ NODE_OPTIONS: dict[str, Any] = {
     "port": {"type": "int", "default": 3306},
     "agent_port": {"type": "int", "default": 8430},
     "candidate": {"type": "bool", "default": True},
+    "zone": {"type": "str"},
 }
 DNS_OPTIONS: dict[str, Any] = {
     "name": {"type": "str", "required": True},
@@ -236,6 +247,7 @@ POLICY_OPTIONS: dict[str, Any] = {
     "lag_seconds_max": {"type": "float"},
     "transactions_missing_max": {"type": "int"},
     "overload_seconds_max": {"type": "float", "default": 30.0},
+    "zones": {"type": "list", "elements": "str", "default": []},
     "thresholds": {"type": "dict", "default": {}, "options": THRESHOLD_OPTIONS},
 }
 ARGUMENT_SPEC: dict[str, Any] = {

@@ -52,6 +52,7 @@ seconds:
 """
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql import MysqlError, Server, connect
@@ -62,7 +63,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.candidate im
     strays_to,
     union,
 )
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster import Node
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster import ClusterSpec, Node
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import PostconditionFailed
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.gtid import GtidSet
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import Evidence
@@ -143,7 +144,7 @@ def drain(server: Server, name: str, wanted: GtidSet, seconds_max: float, answer
             return Drain(True, True, f"{name} has applied all it received ({len(wanted)} were left)")
 
 
-def _spared(node: Node, halt: Halt, wanted: GtidSet) -> Drain | None:
+def spared_of(node: Node, halt: Halt, wanted: GtidSet) -> Drain | None:
     """Of one that is not waited for; None of the others."""
     left = len(halt.left)
     if halt.fault:
@@ -160,7 +161,7 @@ def _spared(node: Node, halt: Halt, wanted: GtidSet) -> Drain | None:
 
 
 def _drain_node(scene: Scene, node: Node, halt: Halt, wanted: GtidSet) -> Drain:
-    spared, login = _spared(node, halt, wanted), scene.neighbours.login
+    spared, login = spared_of(node, halt, wanted), scene.neighbours.login
     if spared is not None:
         return spared
     if scene.check:
@@ -173,12 +174,17 @@ def _drain_node(scene: Scene, node: Node, halt: Halt, wanted: GtidSet) -> Drain:
         return Drain(False, halt.changed, str(error))
 
 
-def _wanted(scene: Scene, known: Known, halts: dict[str, Halt]) -> dict[str, GtidSet]:
+def wanted_of(
+    spec: ClusterSpec, old_primary: str, in_maintenance: Collection[str], halts: dict[str, Halt]
+) -> dict[str, GtidSet]:
     """What each has to apply: all that a candidate has received; of the others', what no candidate has."""
     candidates = {
         node.name
-        for node in scene.replicas
-        if node.candidate and scene.spec.promotes_into(node.zone) and node.name not in known.in_maintenance
+        for node in spec.others(old_primary)
+        if node.candidate
+        and spec.promotes_into(node.zone)
+        and node.name not in in_maintenance
+        and not halts[node.name].delay_seconds
     }
     held = union(halts[name].held for name in candidates)
     return {name: halt.left if name in candidates else halt.left - held for name, halt in halts.items()}
@@ -199,7 +205,7 @@ def act(scene: Scene) -> Outcome:
         return Outcome(changed=False, sentence="the promotion is done", evidence=scene.evidence_of("catch_up"))
     known = known_of(scene.store, scene.spec, (), time.time())
     halts = for_each_node(scene.replicas, lambda node: _halt(scene, node, known))
-    wanted = _wanted(scene, known, halts)
+    wanted = wanted_of(scene.spec, scene.old_primary.name, known.in_maintenance, halts)
     drains = for_each_node(scene.replicas, lambda node: _drain_node(scene, node, halts[node.name], wanted[node.name]))
     drained = sorted(name for name, done in drains.items() if done.drained)
     evidence: Evidence = {

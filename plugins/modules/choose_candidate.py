@@ -19,6 +19,13 @@ description:
   - A choice that is on record stays, so that a job that is run again promotes the same node.
 version_added: 0.1.0
 author: The altair.mysql_ha maintainers (!UNKNOWN)
+options:
+  accept_errant:
+    description:
+      - A person's word that transactions which only a replica wrote are no reason against it, for where otherwise
+        nobody can be promoted. They become part of what the new primary has.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - altair.mysql_ha.zookeeper
   - altair.mysql_ha.mysql
@@ -62,31 +69,40 @@ seconds:
 """
 
 import time
+from dataclasses import replace
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.candidate import Choice, union
-from ansible_collections.altair.mysql_ha.plugins.module_utils._module import MYSQL_SPEC, STEP_SPEC, main, step_work
+from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
+    MYSQL_SPEC,
+    STEP_SPEC,
+    Parameters,
+    Result,
+    main,
+    step_work,
+)
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.candidates import Known, known_of, pick
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.feeding import Fed, feed
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import Outcome, Scene
 
-ARGUMENT_SPEC = {**STEP_SPEC, **MYSQL_SPEC}
+ARGUMENT_SPEC = {**STEP_SPEC, **MYSQL_SPEC, "accept_errant": {"type": "bool", "default": False}}
 
 
-def _known(scene: Scene) -> Known:
+def _known(scene: Scene, accept_errant: bool) -> Known:
     caught_up = scene.evidence_of("catch_up")
     drained, sources = caught_up.get("drained"), caught_up.get("sources")
     if scene.check and drained is None:  # catch_up has only been rehearsed, too; it would have drained them
         drained = list(scene.spec.names)
-    return known_of(
+    known = known_of(
         scene.store,
         scene.spec,
         drained if isinstance(drained, list) else [],
         time.time(),
         sources if isinstance(sources, dict) else {},
     )
+    return replace(known, accept_errant=accept_errant)
 
 
-def _told(choice: Choice, fed: Fed) -> Outcome:
+def told(choice: Choice, fed: Fed) -> Outcome:
     not_fed = (choice.not_fed | union(each.gtids for each in choice.feedings)) - fed.executed
     sentence = choice.because
     for donor, fault in fed.faults.items():
@@ -109,17 +125,19 @@ def _told(choice: Choice, fed: Fed) -> Outcome:
     )
 
 
-def act(scene: Scene) -> Outcome:
+def act_with(scene: Scene, accept_errant: bool) -> Outcome:
     if scene.job.candidate is not None:
         kept = scene.evidence_of("choose_candidate")
         return Outcome(changed=False, sentence=f"{scene.job.candidate} was chosen already", evidence=kept)
-    choice = pick(scene.spec, scene.job.old_primary, scene.neighbours.login, _known(scene))
+    choice = pick(scene.spec, scene.job.old_primary, scene.neighbours.login, _known(scene, accept_errant))
     if choice.name is None or not choice.feedings or scene.check:
-        return _told(choice, Fed(union(each.gtids for each in choice.feedings), {}))
-    return _told(choice, feed(scene.spec, scene.neighbours.login, choice.name, choice.feedings))
+        return told(choice, Fed(union(each.gtids for each in choice.feedings), {}))
+    return told(choice, feed(scene.spec, scene.neighbours.login, choice.name, choice.feedings))
 
 
-run = step_work("choose_candidate", act)
+def run(parameters: Parameters, check: bool) -> Result:
+    return step_work("choose_candidate", lambda scene: act_with(scene, parameters["accept_errant"]))(parameters, check)
+
 
 if __name__ == "__main__":
     main(ARGUMENT_SPEC, run)

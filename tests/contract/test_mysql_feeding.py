@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -183,6 +184,7 @@ def test_a_usual_replica_is_picked_and_one_with_an_errant_transaction_is_refused
         assert own
         with pytest.raises(Refused) as caught:
             pick(spec(), "db1", LOGIN, known)
+        assert pick(spec(), "db1", LOGIN, replace(known, accept_errant=True)).name == "db2"
     assert f"db2: it has errant transactions, which the old primary never had: {own};" in str(caught.value)
 
 

@@ -318,15 +318,20 @@ def _sorted_out(everybody: Everybody, *, yielding: bool) -> tuple[list[Contender
 
 
 def choose(
-    contenders: Iterable[Contender], *, primary_executed: GtidSet | None = None, primary_zone: str | None = None
+    contenders: Iterable[Contender],
+    *,
+    primary_executed: GtidSet | None = None,
+    primary_zone: str | None = None,
+    accept_errant: bool = False,
 ) -> Choice:
     """The best by PREFERENCES of those that no row of EXCLUSIONS bars; what is equal in all goes by name.
 
-    ``primary_executed``: what the old primary was last known to have (None: nobody knows).
+    ``primary_executed``: what the old primary was last known to have (None: nobody knows). ``accept_errant``: a
+    person's word that what a replica wrote itself counts like anything else.
     """
     everybody = tuple(sorted(contenders, key=lambda one: one.name))
     live = tuple(one for one in everybody if one.reachable)
-    errant = union(_errant_of(one, live, primary_executed) for one in live)
+    errant = GtidSet() if accept_errant else union(_errant_of(one, live, primary_executed) for one in live)
     everybody = tuple(replace(one, errant=(one.executed | one.held) & errant) for one in everybody)
     live = tuple(one for one in everybody if one.reachable)
     had = union(one.executed for one in live) - errant

@@ -32,12 +32,14 @@ class Known:
 
     ``drained``: those that have applied all they received. ``in_maintenance``: those that are worked on. ``sources``:
     name → what ``strays_to`` said of it when the job first looked; since then it may have been fed by another replica.
+    ``accept_errant``: a person's word.
     """
 
     drained: Collection[str]
     in_maintenance: Collection[str] = ()
     health: Mapping[str, NodeHealth] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
+    accept_errant: bool = False
 
     def server(self, name: str) -> ServerState | None:
         """A server's own word, as its agent had it when its health last changed."""
@@ -132,6 +134,7 @@ def pick(spec: ClusterSpec, old_primary: str, login: Login, known: Known) -> Cho
         contenders.values(),
         primary_executed=known.executed(old_primary),
         primary_zone=spec.node(old_primary).zone,
+        accept_errant=known.accept_errant,
     )
     if choice.name is None:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in choice.excluded.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations, permutations, product
 from typing import Any
 
@@ -196,6 +197,14 @@ def test_nobody_lacks_an_errant_transaction() -> None:
         (),
         GtidSet(),
     )
+
+
+def test_a_persons_word_lets_an_errant_transaction_count_like_any_other() -> None:
+    both = (db2(f"{OLD},{UUID_B}:1-5"), db3())
+    choice = choose(both, primary_executed=gtids(OLD), accept_errant=True)
+    assert (choice.name, choice.excluded, choice.missing) == ("db2", {}, {"db2": 0, "db3": 5})
+    barred = choose((replace(both[0], allowed=False), both[1]), primary_executed=gtids(OLD), accept_errant=True)
+    assert [(each.donor, str(each.gtids)) for each in barred.feedings] == [("db2", f"{UUID_B}:1-5")]
 
 
 # Who feeds whom.

@@ -42,7 +42,7 @@ msg:
 evidence:
   description:
     - For each replica one sentence; C(drained) lists those that have applied everything.
-    - C(sources) tells which server a replica follows, as the job first found it; it is empty for the old primary.
+    - C(sources) tells which server a replica follows. Empty means the old primary, for as long as the job lasts.
   returned: success
   type: dict
 seconds:
@@ -190,14 +190,12 @@ def wanted_of(
     return {name: halt.left if name in candidates else halt.left - held for name, halt in halts.items()}
 
 
-def _sources(halts: dict[str, Halt]) -> dict[str, str]:
-    return {name: halt.source for name, halt in halts.items() if halt.source is not None}
-
-
-def _recorded_sources(scene: Scene) -> dict[str, str]:
-    """From an earlier run: since then the chosen one may have been pointed at another replica, to be fed."""
-    recorded = scene.evidence_of("catch_up").get("sources")
-    return recorded if isinstance(recorded, dict) else {}
+def sources_of(halts: dict[str, Halt], recorded: object) -> dict[str, str]:
+    """Who once followed the old primary in this job stays one of its replicas: since that was put on record it may have
+    been pointed at another one, to be fed."""
+    found = {name: halt.source for name, halt in halts.items() if halt.source is not None}
+    kept = recorded if isinstance(recorded, dict) else {}
+    return {**found, **{name: source for name, source in kept.items() if not source}}
 
 
 def act(scene: Scene) -> Outcome:
@@ -210,7 +208,7 @@ def act(scene: Scene) -> Outcome:
     drained = sorted(name for name, done in drains.items() if done.drained)
     evidence: Evidence = {
         "drained": drained,
-        "sources": {**_sources(halts), **_recorded_sources(scene)},
+        "sources": sources_of(halts, scene.evidence_of("catch_up").get("sources")),
         **{name: done.sentence for name, done in drains.items()},
     }
     if not drained and not scene.check:

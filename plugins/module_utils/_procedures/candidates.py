@@ -31,7 +31,7 @@ class Known:
     """What is on record before the replicas are asked.
 
     ``drained``: those that have applied all they received. ``in_maintenance``: those that are worked on. ``sources``:
-    name → what ``strays_to`` said of it when the job first looked; since then it may have been fed by another replica.
+    name → what catch_up put on record of whom it follows; since then it may have been fed by another replica.
     ``accept_errant``: a person's word.
     """
 

@@ -10,7 +10,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.candidate im
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster import ClusterSpec, Dns, Node, Policy
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.gtid import GtidSet
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.feeding import Fed
-from ansible_collections.altair.mysql_ha.plugins.modules.catch_up import Drain, Halt, spared_of, wanted_of
+from ansible_collections.altair.mysql_ha.plugins.modules.catch_up import Drain, Halt, sources_of, spared_of, wanted_of
 from ansible_collections.altair.mysql_ha.plugins.modules.choose_candidate import told
 from tests.unit.core.worlds import UUID_A
 
@@ -71,6 +71,13 @@ def test_who_is_not_waited_for_is_drained_only_if_nothing_is_left() -> None:
     assert None not in spared.values()
     assert drained == {"idle", "delayed, and all is applied"}
     assert spared_of(NODES[1], some, some.left) is None
+
+
+def test_who_followed_the_old_primary_when_the_job_began_is_not_taken_for_a_cascading_one_later() -> None:
+    fed, cascading = "10.0.0.3:3306", "10.0.0.4:3306"
+    now = {"db2": replace(halt("1"), source=fed), "db3": replace(halt("1"), source=""), "db4": Halt(fault="silent")}
+    assert sources_of(now, None) == {"db2": fed, "db3": ""}
+    assert sources_of(now, {"db2": "", "db3": cascading, "db4": ""}) == {"db2": "", "db3": "", "db4": ""}
 
 
 CHOICE = Choice(

@@ -16,7 +16,7 @@ from .._core.cluster import ClusterSpec
 from .._core.errors import PostconditionFailed
 from .._core.gtid import GtidSet
 
-Standing = Callable[[Facts], str]
+FaultOf = Callable[[Facts], str]
 LOOK_SECONDS = 0.5
 
 
@@ -28,10 +28,10 @@ class Fed:
     faults: dict[str, str]
 
 
-def _await(server: Server, gtids: GtidSet, deadline: float, answer_seconds: float, standing: Standing) -> str:
+def _await(server: Server, gtids: GtidSet, deadline: float, answer_seconds: float, fault_of: FaultOf) -> str:
     """Until all is applied; then empty, else why it does not come. What has stopped is not waited for."""
     while not server.wait_applied(str(gtids), min(LOOK_SECONDS, answer_seconds / 2)):
-        fault = standing(facts_of(server))
+        fault = fault_of(facts_of(server))
         if not fault and time.monotonic() > deadline:
             fault = next((each.error for each in server.state().channels if each.error), "it takes too long")
         if fault:

@@ -49,6 +49,11 @@ options:
         description: Whether the node may ever be promoted.
         type: bool
         default: true
+      zone:
+        description:
+          - The place where the node stands, in words of your own, for example a data centre.
+          - Of replicas that lack equally few transactions one in the old primary's zone is promoted.
+        type: str
   dns:
     description: The name that leads applications to the primary.
     type: dict
@@ -124,6 +129,11 @@ options:
         description: How often that is told again, from then on, while the job stays paused.
         type: float
         default: 300.0
+      zones:
+        description: Only nodes of these zones are promoted. Any node when the list is empty.
+        type: list
+        elements: str
+        default: []
       thresholds:
         description:
           - From where on a value of a node is a breach, which is logged, put on record and told. A breach fails nothing
@@ -237,6 +247,7 @@ NODE_OPTIONS: dict[str, Any] = {
     "port": {"type": "int", "default": 3306},
     "agent_port": {"type": "int", "default": 8430},
     "candidate": {"type": "bool", "default": True},
+    "zone": {"type": "str"},
 }
 DNS_OPTIONS: dict[str, Any] = {
     "name": {"type": "str", "required": True},
@@ -262,6 +273,7 @@ POLICY_OPTIONS: dict[str, Any] = {
     "overload_seconds_max": {"type": "float", "default": 30.0},
     "acknowledge_seconds_max": {"type": "float", "default": 900.0},
     "escalate_every_seconds": {"type": "float", "default": 300.0},
+    "zones": {"type": "list", "elements": "str", "default": []},
     "thresholds": {"type": "dict", "default": {}, "options": THRESHOLD_OPTIONS},
 }
 TEAM_OPTIONS: dict[str, Any] = {"name": {"type": "str", "required": True}, "target": {"type": "str"}}

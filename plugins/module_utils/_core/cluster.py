@@ -44,19 +44,21 @@ class UnprovenFence(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Node:
-    """One MySQL server and its agent. ``address`` is an IP address."""
+    """One MySQL server and its agent. ``address`` is an IP address; ``zone`` is whatever its owners call the place."""
 
     name: str
     address: str
     port: int = 3306
     agent_port: int = 8430
     candidate: bool = True
+    zone: str | None = None
 
     def __post_init__(self) -> None:
         _check(bool(_NAME.fullmatch(self.name)), f"node name '{self.name}' is not usable")
         _check(_is_address(self.address), f"address '{self.address}' of node {self.name} is no IP address")
         for port in (self.port, self.agent_port):
             _check(0 < port < 65536, f"port {port} of node {self.name} is not a TCP port")
+        _check(self.zone != "", f"zone of node {self.name} is empty; leave it out where there is none")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,6 +122,7 @@ class Policy:
     ``overload_seconds_max``: for how long a mysqld that works need not answer its agent before it counts as hung.
     ``acknowledge_seconds_max``: how long the teams have to answer a paused job before people are told, and then again
     every ``escalate_every_seconds``, who has not.
+    ``zones``: a promotion is only into these (none given: anywhere).
     ``thresholds``: where people are told of a node, and nothing else happens.
     """
 
@@ -132,6 +135,7 @@ class Policy:
     overload_seconds_max: float = 30.0
     acknowledge_seconds_max: float = 900.0
     escalate_every_seconds: float = 300.0
+    zones: tuple[str, ...] = ()
     thresholds: Thresholds = field(default_factory=Thresholds)
 
     def __post_init__(self) -> None:
@@ -166,6 +170,11 @@ class ClusterSpec:
             self.policy.quorum_min < len(names),
             f"quorum_min {self.policy.quorum_min} of cluster {self.cluster} is more than the replicas it has",
         )
+        for zone in self.policy.zones:
+            _check(
+                any(node.zone == zone for node in self.nodes),
+                f"zone '{zone}' in the policy of cluster {self.cluster} is that of no node",
+            )
 
     def node(self, name: str) -> Node:
         for node in self.nodes:
@@ -176,6 +185,9 @@ class ClusterSpec:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(node.name for node in self.nodes)
+
+    def promotes_into(self, zone: str | None) -> bool:
+        return not self.policy.zones or zone in self.policy.zones
 
     def others(self, *names: str) -> tuple[Node, ...]:
         return tuple(node for node in self.nodes if node.name not in names)

@@ -88,6 +88,10 @@ class GtidSet:
         merged = ((source, _merge(ranges)) for source, ranges in sorted(intervals.items()))
         return cls(tuple((source, ranges) for source, ranges in merged if ranges))
 
+    def written_by(self, server_uuid: str) -> GtidSet:
+        """Those that were first committed on that server, whatever their tags."""
+        return GtidSet(tuple((source, ranges) for source, ranges in self.sources if source[:36] == server_uuid))
+
     def __or__(self, other: GtidSet) -> GtidSet:
         union = {source: list(ranges) for source, ranges in self.sources}
         for source, ranges in other.sources:

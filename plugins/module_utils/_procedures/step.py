@@ -17,10 +17,9 @@ from .._core.cluster import ClusterSpec, Node
 from .._core.errors import AltairError, Paused, Refused, StaleEpoch
 from .._core.plan import steps_missing_before
 from .._core.znodes import Evidence, Job, StepRecord
-from .candidates import pick
+from .candidates import known_of, pick
 from .jobs import append_step, current_job, note_trouble, read_record, rehearsed_job
 from .keeping import Keeper, store_at
-from .permit import nodes_in_maintenance
 
 REHEARSAL = 0  # the epoch that open_job returns in check mode: there is no job, and no step may change anything
 
@@ -89,8 +88,8 @@ def run_step(
         if missing and not check:
             raise Refused(f"step {name} of job {job.id} comes after {', '.join(missing)}; run that first")
         if check and job.candidate is None and "choose_candidate" in missing:
-            worked_on = nodes_in_maintenance(store, record.spec, time.time())
-            chosen, _seen = pick(record.spec, job.old_primary, neighbours.login, record.spec.names, worked_on)
+            known = known_of(store, record.spec, record.spec.names, time.time())
+            chosen = pick(record.spec, job.old_primary, neighbours.login, known)
             job = replace(job, candidate=chosen.name)
         scene = Scene(store=store, spec=record.spec, job=job, neighbours=neighbours, check=check)
         try:

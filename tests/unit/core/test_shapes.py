@@ -56,7 +56,8 @@ SIMPLE: dict[Any, st.SearchStrategy[Any]] = {
 
 
 def _node(name: str = "db1") -> st.SearchStrategy[cluster.Node]:
-    return st.builds(cluster.Node, name=st.just(name), address=ADDRESSES, port=PORTS, agent_port=PORTS)
+    zones = st.none() | st.text(min_size=1)
+    return st.builds(cluster.Node, name=st.just(name), address=ADDRESSES, port=PORTS, agent_port=PORTS, zone=zones)
 
 
 # Shapes that check themselves need values that pass.

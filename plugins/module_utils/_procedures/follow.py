@@ -21,7 +21,7 @@ LOOK_SECONDS = 0.02
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Followed:
-    """What came of one replica. ``final``: to try again would change nothing, a person has to look.
+    """What came of one replica. ``again``: it may come right by itself. ``needs_person``: it will not.
 
     ``changed_options``: what of its channel differs although nobody asked for it, in words by name.
     ``moves_by_itself``: the server may choose another source without being told.
@@ -30,7 +30,8 @@ class Followed:
     following: bool
     changed: bool
     sentence: str
-    final: bool = False
+    again: bool = False
+    needs_person: bool = False
     changed_options: Mapping[str, str] = field(default_factory=dict)
     moves_by_itself: bool = False
 
@@ -103,7 +104,7 @@ def _diverged(errand: Errand, extra: GtidSet, *, changed: bool) -> Followed:
         f"{errand.node.name} has {len(extra)} transactions that {errand.primary.name} lacks ({extra});"
         " it is not pointed there and has to be rebuilt"
     )
-    return Followed(following=False, changed=changed, sentence=sentence, final=True)
+    return Followed(following=False, changed=changed, sentence=sentence, needs_person=True)
 
 
 def _drain(server: Server, errand: Errand) -> ServerState:
@@ -140,7 +141,7 @@ def _aim(server: Server, errand: Errand) -> Followed:
         notes += "; its asynchronous connection failover is on, so it may leave that source by itself"
     if tls_changes(changed):
         sentence = f"{name} was pointed at {primary.name}, and is left stopped because its TLS options changed{notes}"
-        return Followed(following=False, changed=True, sentence=sentence, final=True, changed_options=changed)
+        return Followed(following=False, changed=True, sentence=sentence, needs_person=True, changed_options=changed)
     server.start(errand.channel)
     fault = _await_following(server, errand)
     came = f"was pointed at {primary.name} and does not follow: {fault}" if fault else f"follows {primary.name}"
@@ -148,6 +149,7 @@ def _aim(server: Server, errand: Errand) -> Followed:
         following=not fault,
         changed=True,
         sentence=f"{name} {came}{notes}",
+        again=bool(fault),
         changed_options=changed,
         moves_by_itself=by_itself,
     )
@@ -165,7 +167,7 @@ def _move(server: Server, errand: Errand) -> Followed:
     left = _left(drained, errand.channel)
     if left:
         sentence = f"{errand.node.name} is left behind: it has {len(left)} received transactions to apply first"
-        return Followed(following=False, changed=True, sentence=sentence)
+        return Followed(following=False, changed=True, sentence=sentence, again=True)
     extra = _lacking(errand, drained)
     return _diverged(errand, extra, changed=True) if extra else _aim(server, errand)
 
@@ -178,7 +180,8 @@ def _at(errand: Errand, act: Callable[[Server, Errand], Followed]) -> Followed:
             changed = True  # nobody knows how far a statement came that failed
             return act(server, errand)
     except MysqlError as error:
-        return Followed(following=False, changed=changed, sentence=f"{errand.node.name} is left behind: {error}")
+        sentence = f"{errand.node.name} is left behind: {error}"
+        return Followed(following=False, changed=changed, sentence=sentence, again=True)
 
 
 def follow_primary(errand: Errand) -> Followed:

@@ -39,7 +39,7 @@ class Repaired:
 
     @property
     def to_try_again(self) -> tuple[str, ...]:
-        return tuple(name for name in self.left_behind if not self.replicas[name].final)
+        return tuple(name for name in self.left_behind if self.replicas[name].again)
 
     @property
     def sentence(self) -> str:
@@ -67,8 +67,8 @@ def _check_ours(store: Store, before: Record) -> None:
         raise Conflict(f"job {now.job.value.id} was opened meanwhile; this repair changes nothing more")
 
 
-def _left_as_it_is(name: str, why: str, *, final: bool = False) -> Followed:
-    return Followed(following=False, changed=False, sentence=f"{name} is left as it is: {why}", final=final)
+def _left_as_it_is(name: str, why: str, *, again: bool = False) -> Followed:
+    return Followed(following=False, changed=False, sentence=f"{name} is left as it is: {why}", again=again)
 
 
 def _stays(found: Survey, name: str, because: str) -> Followed:
@@ -77,7 +77,7 @@ def _stays(found: Survey, name: str, because: str) -> Followed:
     if follows(state, channel.name, channel.source_uuid):
         return Followed(following=True, changed=False, sentence=f"{name} replicates, {because}")
     why = channel.error or "its receiver or its applier is stopped"
-    return _left_as_it_is(name, f"{because}, and it does not replicate: {why}", final=True)
+    return _left_as_it_is(name, f"{because}, and it does not replicate: {why}")
 
 
 def repair(store: Store, cluster: str, login: Login, *, seconds: float, now_at: float, check: bool = False) -> Repaired:
@@ -104,9 +104,10 @@ def repair(store: Store, cluster: str, login: Login, *, seconds: float, now_at: 
         if decision.move is Move.LEFT_BEHIND:
             detail = found.unreached.get(node.name, "")
             why = f"{decision.because}: {detail}" if detail else decision.because
-            return _left_as_it_is(node.name, why, final=not detail)
-        if plan.of_node(node.name, now_at):
-            return _left_as_it_is(node.name, f"{decision.because}, but it is in maintenance")
+            return _left_as_it_is(node.name, why, again=bool(detail))
+        if plan.of_node(node.name, now_at) or plan.of_node(found.sources[node.name], now_at):
+            why = f"{decision.because}, but one of the two is in maintenance"
+            return _left_as_it_is(node.name, why, again=True)
         if check:
             return Followed(
                 following=True, changed=True, sentence=f"{node.name} would follow {primary.name}: {decision.because}"

@@ -5,30 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import count
 
 import pytest
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql import Login, Server
-from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store, open_store
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster import ClusterSpec, Dns, Node
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import Conflict, Refused, StaleEpoch
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster import Node
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import StaleEpoch
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.gtid import GtidSet
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.lifecycle import JobState
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.maintenance import Maintenance, MaintenancePlan
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import (
-    ClusterState,
-    Job,
-    cluster_path,
-    job_path,
-    maintenance_path,
-    state_path,
-)
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.follow import Errand, follow_primary, stay
-from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.repair import repair
 from tests.contract import by_hand
 from tests.contract.by_hand import await_caught_up, await_that, has_row, sessions, sql, value, vertical, write_row
-from tests.lab.addresses import HOSTS, MYSQL_PORT, ZOOKEEPER_PORT
+from tests.lab.addresses import HOSTS, MYSQL_PORT
 from tests.lab.credentials import PASSWORDS
 from tests.lab.lab import Lab
 
@@ -41,8 +28,6 @@ APPLIER = "SELECT * FROM performance_schema.replication_applier_configuration WH
 FILTERS = (
     "SELECT FILTER_NAME, FILTER_RULE FROM performance_schema.replication_applier_filters WHERE CHANNEL_NAME = '{}'"
 )
-NOW_AT = 1000.0
-_roots = count(1)
 
 
 def nothing() -> None:
@@ -249,105 +234,3 @@ def test_who_cannot_be_reached_is_left_behind_in_one_sentence(lab: Lab) -> None:
     done = follow_primary(away)
     assert (done.following, done.changed, done.again) == (False, False, True)
     assert done.sentence.startswith("db3 is left behind: MySQL at ")
-
-
-@pytest.fixture
-def store(lab: Lab) -> Iterator[Store]:
-    """Where a cluster is registered whose primary is db1 and whose third node does not answer."""
-    assert lab.host("zk1").running("zookeeper")
-    spec = ClusterSpec(
-        cluster="orders",
-        nodes=tuple(NODES.values()),
-        dns=Dns(name="p.example.com", zone="example.com", servers=(HOSTS["ns1"],)),
-    )
-    with open_store(f"{HOSTS['zk1']}:{ZOOKEEPER_PORT}", f"/follow/{next(_roots)}") as store:
-        store.create(cluster_path("orders"), spec)
-        store.create(state_path("orders"), ClusterState(epoch=1, primary="db1"))
-        yield store
-
-
-def mend(store: Store, *, check: bool = False) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    done = repair(store, "orders", replace(LOGIN, connect_timeout=1), seconds=15.0, now_at=NOW_AT, check=check)
-    return done.repaired, done.left_behind
-
-
-def test_a_replica_whose_source_is_gone_is_repaired_and_then_left_alone(lab: Lab, store: Store) -> None:
-    by_hand.follow_primary(lab, host=GONE)
-    before = options(lab)
-    assert mend(store, check=True) == (("db2",), ("db3",))
-    assert options(lab) == before
-    assert mend(store) == (("db2",), ("db3",))
-    assert options(lab) == before | {"HOST": HOSTS["db1"]}
-    assert mend(store) == ((), ("db3",))
-
-
-def test_a_receiver_that_somebody_has_stopped_is_not_started(lab: Lab, store: Store) -> None:
-    sql(lab, "db2", "STOP REPLICA IO_THREAD")
-    assert mend(store) == ((), ("db2", "db3"))
-    assert status(lab)["Replica_IO_Running"] == "No"
-
-
-def job(state: JobState) -> Job:
-    return Job(
-        id="orders-1",
-        cluster="orders",
-        epoch=1,
-        owner="orc1",
-        state=state,
-        because="a test says so",
-        old_primary="db3",
-        plan=("repoint",),
-        opened_at=1.0,
-    )
-
-
-@pytest.mark.parametrize("state", [JobState.RUNNING, JobState.PAUSED])
-def test_nothing_is_repaired_while_a_job_is_open(lab: Lab, store: Store, state: JobState) -> None:
-    by_hand.follow_primary(lab, host=GONE)
-    store.create(job_path("orders"), job(state))
-    with pytest.raises(Refused, match="job orders-1 has not ended"):
-        mend(store)
-    assert options(lab)["HOST"] == GONE
-
-
-def test_a_job_that_is_opened_meanwhile_stops_the_repair(
-    lab: Lab, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    by_hand.follow_primary(lab, host=GONE)
-    options_of = Server.options_of
-
-    def slow(server: Server, channel: str) -> dict[str, str]:
-        if store.read(job_path("orders"), Job) is None:
-            store.create(job_path("orders"), job(JobState.RUNNING))
-        return options_of(server, channel)
-
-    monkeypatch.setattr(Server, "options_of", slow)
-    with pytest.raises(Conflict, match="was opened meanwhile"):
-        mend(store)
-    assert options(lab)["HOST"] == GONE
-
-
-@pytest.mark.parametrize("node", ["db2", "db3"])
-def test_a_replica_is_left_alone_while_it_or_its_source_is_in_maintenance(lab: Lab, store: Store, node: str) -> None:
-    by_hand.follow_primary(lab, host=GONE)
-    entry = Maintenance(node=node, until_at=NOW_AT + 60, reason="a disk", by="ann", begun_at=NOW_AT - 1)
-    store.create(maintenance_path("orders"), MaintenancePlan(entries=(entry,)))
-    assert mend(store) == ((), ("db2", "db3"))
-    assert options(lab)["HOST"] == GONE
-
-
-def test_nothing_is_repaired_while_the_cluster_is_in_maintenance(lab: Lab, store: Store) -> None:
-    by_hand.follow_primary(lab, host=GONE)
-    entry = Maintenance(node=None, until_at=NOW_AT + 60, reason="a switch", by="ann", begun_at=NOW_AT - 1)
-    store.create(maintenance_path("orders"), MaintenancePlan(entries=(entry,)))
-    with pytest.raises(Refused, match="is in maintenance"):
-        mend(store)
-    assert options(lab)["HOST"] == GONE
-
-
-def test_nobody_is_pointed_at_a_primary_that_is_read_only(lab: Lab, store: Store) -> None:
-    by_hand.follow_primary(lab, host=GONE)
-    sql(lab, "db1", "SET GLOBAL super_read_only = ON")
-    with pytest.raises(Refused, match="read-only"):
-        mend(store)
-    assert options(lab)["HOST"] == GONE

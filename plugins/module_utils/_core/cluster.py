@@ -105,7 +105,7 @@ class Policy:
     ``quorum_min``: how many replicas must live for a promotion. ``lag_seconds_max`` and ``transactions_missing_max``:
     when no replica is known to be within them nobody is promoted without a person's word (None: no limit).
     ``overload_seconds_max``: for how long a mysqld that works need not answer its agent before it counts as hung.
-    ``thresholds``: where people are told of a node, and nothing else happens.
+    ``thresholds``: where people are told of a node; nobody is failed over for it.
     """
 
     unproven_fence: UnprovenFence = UnprovenFence.PAUSE

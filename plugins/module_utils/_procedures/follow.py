@@ -108,14 +108,14 @@ def _diverged(errand: Errand, extra: GtidSet, *, changed: bool) -> Followed:
 
 
 def _drain(server: Server, errand: Errand) -> ServerState:
-    """Receive nothing more and let the applier end, for so long; returns what the server says then."""
+    """Receive nothing more and let the applier end, if it runs, for so long; returns what the server says then."""
     server.stop_receiver(errand.channel)
     deadline = time.monotonic() + errand.seconds
     while True:
         state = server.state()
-        left = _left(state, errand.channel)
+        left, channel = _left(state, errand.channel), _channel(state, errand.channel)
         seconds = min(errand.login.read_timeout / 2, deadline - time.monotonic())
-        if not left or seconds <= 0:
+        if not left or seconds <= 0 or channel is None or not channel.applier_running:
             return state
         server.wait_applied(str(left), seconds)
 

@@ -22,7 +22,8 @@ from ..notifier import Tell
 
 log = logging.getLogger(__name__)
 
-AGAIN_SECONDS = 30.0  # between two attempts at what could not be repaired
+AGAIN_SECONDS = 30.0  # after an attempt; twice as long after each at the same replicas, since each takes the lock
+AGAIN_SECONDS_MAX = 600.0
 PATIENCE_SECONDS = 3.0  # for each wait of one attempt: meanwhile a suspicion of the same cluster has to wait
 # To stop a channel takes longer than to look; cut off between two statements it would be left stopped.
 STATEMENT_SECONDS = 10.0
@@ -41,6 +42,8 @@ class Mending:
         self._tell = tell
         self._watcher = store.watcher(lambda _path: wake())
         self._settled: frozenset[Stray] = frozenset()
+        self._open: frozenset[Stray] = frozenset()
+        self._pause = AGAIN_SECONDS
         self._not_before = 0.0
 
     def due(self, record: Record, *, now: float, now_at: float) -> frozenset[Stray]:
@@ -55,18 +58,20 @@ class Mending:
         job = record.job.value if record.job else None
         now_straying = strays(job, health, record.state.value.primary)
         self._settled &= now_straying
-        open_ones = now_straying - self._settled
-        if not open_ones or now < self._not_before:
+        before, self._open = self._open, now_straying - self._settled
+        if self._open != before:
+            self._pause = AGAIN_SECONDS
+        if not self._open or now < self._not_before:
             return frozenset()
         entry = maintenance_plan(self._store, self._cluster).of(None)
         if entry is not None and entry.active(now_at):
             self._not_before = now + AGAIN_SECONDS
             return frozenset()
-        return open_ones
+        return self._open
 
     def mend(self, due: Iterable[Stray], login: Login, *, now: float, now_at: float) -> None:
         """Blocking; the caller holds the cluster's lock. May raise what the repair raises; then it is tried again."""
-        self._not_before = now + AGAIN_SECONDS
+        self._not_before, self._pause = now + self._pause, min(2 * self._pause, AGAIN_SECONDS_MAX)
         patient = replace(login, read_timeout=max(login.read_timeout, STATEMENT_SECONDS))
         done = repair(self._store, self._cluster, patient, seconds=PATIENCE_SECONDS, now_at=now_at)
         again = set(done.to_try_again)
@@ -75,7 +80,7 @@ class Mending:
 
     def seconds_left(self, now: float) -> float | None:
         """Until the next attempt; None where none is waited for."""
-        return self._not_before - now if self._not_before > now else None
+        return self._not_before - now if self._open and self._not_before > now else None
 
     def _say(self, done: Repaired, now_at: float) -> None:
         for name, one in done.replicas.items():

@@ -85,12 +85,6 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.survey
 ARGUMENT_SPEC = {**STEP_SPEC, **MYSQL_SPEC, "settle_seconds": {"type": "float", "default": 15.0}}
 
 
-def _tls_lost_before(scene: Scene) -> list[str]:
-    """A second run must not start what the first one left stopped."""
-    recorded = scene.evidence_of("repoint").get("tls_lost")
-    return recorded if isinstance(recorded, list) else []
-
-
 def _errand(scene: Scene, found: Survey, name: str, source_uuid: str, seconds: float) -> Errand:
     return Errand(
         node=scene.spec.node(name),
@@ -122,6 +116,8 @@ def _stay(scene: Scene, found: Survey, name: str, seconds: float) -> Followed:
     running = all(each.receiver_running for each in state.channels)
     if running and follows(state, found.channels[name].name, uuid):
         return Followed(following=True, changed=False, sentence=f"{name} follows {source} already")
+    if name in tls_lost(scene.evidence_of("repoint")):
+        return _left_behind(name, "its TLS options were lost; set them, then start its channel")
     if scene.check:
         return Followed(following=True, changed=True, sentence=f"{name} would go on following {source}")
     return stay(_errand(scene, found, name, uuid, seconds), source)
@@ -129,14 +125,20 @@ def _stay(scene: Scene, found: Survey, name: str, seconds: float) -> Followed:
 
 def _repoint(scene: Scene, found: Survey, name: str, seconds: float) -> Followed:
     decision = found.decisions[name]
-    if name in _tls_lost_before(scene):
-        return _left_behind(name, "its TLS options were lost; set them, then start its channel")
     if decision.move is Move.LEFT_BEHIND:
         return _left_behind(name, found.unreached.get(name, decision.because))
     return (_move if decision.move is Move.FOLLOW else _stay)(scene, found, name, seconds)
 
 
-def _evidence(done: dict[str, Followed]) -> Evidence:
+def tls_lost(evidence: Evidence) -> list[str]:
+    """Whom an earlier run of the step has left stopped: a later one must not start it."""
+    recorded = evidence.get("tls_lost")
+    return recorded if isinstance(recorded, list) else []
+
+
+def evidence_of(done: dict[str, Followed], before: Evidence) -> Evidence:
+    """``before``: of an earlier run of the step, if there was one."""
+    still_lost = {name for name in tls_lost(before) if name in done and not done[name].following}
     evidence: Evidence = {
         "following": sorted(name for name, each in done.items() if each.following),
         "left_behind": sorted(name for name, each in done.items() if not each.following),
@@ -144,7 +146,7 @@ def _evidence(done: dict[str, Followed]) -> Evidence:
     }
     notes = {
         "changed_options": sorted(f"{name}:{option}" for name, each in done.items() for option in each.changed_options),
-        "tls_lost": sorted(name for name, each in done.items() if each.tls_lost),
+        "tls_lost": sorted(still_lost | {name for name, each in done.items() if each.tls_lost}),
         "moves_by_itself": sorted(name for name, each in done.items() if each.moves_by_itself),
     }
     return {**evidence, **{name: names for name, names in notes.items() if names}}
@@ -160,7 +162,7 @@ def act_with(scene: Scene, settle_seconds: float) -> Outcome:
     return Outcome(
         changed=any(each.changed for each in done.values()),
         sentence="; ".join(each.sentence for each in done.values()) or "there is no other replica",
-        evidence=_evidence(done),
+        evidence=evidence_of(done, scene.evidence_of("repoint")),
     )
 
 

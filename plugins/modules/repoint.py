@@ -15,9 +15,10 @@ description:
     account, TLS and other options. Then waits until each receives from the new primary.
   - A replica of another replica stays with it if that one leads to the new primary in the end, and gets the new primary
     as its source if not. Channels from servers that are not of the cluster are started again and else left alone.
-  - A replica that cannot be reached, has something left to apply or has transactions that the new primary lacks is not
-    changed. It does not fail the step; it is recorded as left behind, and the orchestrators repair it when it can be
-    (see M(altair.mysql_ha.repair_replicas)).
+  - A replica that cannot be reached, has something left to apply or has transactions of another server that the new
+    primary lacks is not changed. It does not fail the step; it is recorded as left behind, and the orchestrators repair
+    it when it can be (see M(altair.mysql_ha.repair_replicas)).
+  - One with transactions of its own, which its source never had, follows as it did before. The evidence names them.
 version_added: 0.1.0
 author: The altair.mysql_ha maintainers (!UNKNOWN)
 options:
@@ -96,6 +97,7 @@ def _errand(scene: Scene, found: Survey, name: str, source_uuid: str, seconds: f
         seconds=seconds,
         still_ours=lambda: current_job(read_record(scene.store, scene.spec.cluster), scene.job.epoch),
         resume=True,
+        own_may_differ=True,
     )
 
 

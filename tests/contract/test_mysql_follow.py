@@ -41,6 +41,7 @@ def errand(
     seconds: float = 15.0,
     still_ours: Callable[[], object] = nothing,
     resume: bool = False,
+    own_may_differ: bool = False,
 ) -> Errand:
     uuids = {value(lab, name, "@@server_uuid") for name in ("db1", "db2")}
     return Errand(
@@ -53,6 +54,7 @@ def errand(
         seconds=seconds,
         still_ours=still_ours,
         resume=resume,
+        own_may_differ=own_may_differ,
     )
 
 
@@ -67,9 +69,8 @@ def status(lab: Lab, channel: str = "") -> dict[str, str]:
 
 
 @contextmanager
-def errant_transaction(lab: Lab) -> Iterator[str]:
+def errant_transaction(lab: Lab, uuid: str = "11111111-2222-3333-4444-555555555555") -> Iterator[str]:
     """An empty transaction that only db2 has; in the end db1 has it, too."""
-    uuid = "11111111-2222-3333-4444-555555555555"
     number = len(GtidSet.parse(value(lab, "db2", "@@global.gtid_executed")).of({uuid})) + 1
     commit = f"SET GTID_NEXT = '{uuid}:{number}'; BEGIN; COMMIT; SET GTID_NEXT = 'AUTOMATIC'"
     sql(lab, "db2", f"SET GLOBAL super_read_only = OFF; {commit}; SET GLOBAL super_read_only = ON")
@@ -202,6 +203,18 @@ def test_a_replica_that_has_what_the_primary_lacks_is_not_touched(lab: Lab) -> N
     assert f"db2 has 1 transactions that db1 lacks ({errant})" in done.sentence
     assert options(lab) == before
     assert status(lab)["Replica_IO_Running"] == "Connecting"
+
+
+def test_in_a_failover_a_replica_with_transactions_of_its_own_follows_and_they_are_named(lab: Lab) -> None:
+    by_hand.follow_primary(lab, host=GONE)
+    with errant_transaction(lab, value(lab, "db2", "@@server_uuid")) as errant:
+        done = follow_primary(errand(lab, own_may_differ=True))
+        assert done.following
+        assert f"it has 1 transactions of its own that db1 lacks ({errant})" in done.sentence
+    with errant_transaction(lab) as errant:
+        done = follow_primary(errand(lab, own_may_differ=True))
+        assert (done.following, done.needs_person) == (False, True)
+        assert f"lacks ({errant})" in done.sentence
 
 
 def test_what_a_replica_has_from_elsewhere_does_not_count_where_it_has_a_channel_from_there(lab: Lab) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .._adapters.mysql import Login, MysqlError, Server, connect
 from .._core.channel_options import changed_options, moves_by_itself, tls_changes
@@ -45,7 +45,8 @@ class Errand:
     """What is done to one replica. ``source_uuid``: whom ``channel`` has to receive from in the end.
 
     ``seconds``: for draining, and again for connecting. ``cluster_uuids``: the servers of the cluster. ``still_ours``:
-    raises where another has taken over. ``resume``: catching up has stopped all its receivers.
+    raises where another has taken over. ``resume``: catching up has stopped all its receivers. ``own_may_differ``: it
+    is moved although transactions that began on itself are lacking at the primary, as they were at the one before.
     """
 
     node: Node
@@ -57,6 +58,7 @@ class Errand:
     seconds: float
     still_ours: Callable[[], object]
     resume: bool = False
+    own_may_differ: bool = False
 
 
 def _channel(state: ServerState, name: str) -> Channel | None:
@@ -155,12 +157,17 @@ def _aim(server: Server, errand: Errand) -> Followed:
     )
 
 
+def _own(errand: Errand, state: ServerState, extra: GtidSet) -> GtidSet:
+    """What of ``extra`` is no reason to leave the replica where it is."""
+    return extra.of({state.server_uuid}) if errand.own_may_differ else GtidSet()
+
+
 def _move(server: Server, errand: Errand) -> Followed:
     before = server.state()
     if errand.resume:
         _resume(server, before, errand.channel)
     extra = _lacking(errand, before)
-    if extra:
+    if extra - _own(errand, before, extra):
         return _diverged(errand, extra, changed=False)
     errand.still_ours()
     drained = _drain(server, errand)
@@ -169,7 +176,14 @@ def _move(server: Server, errand: Errand) -> Followed:
         sentence = f"{errand.node.name} is left behind: it has {len(left)} received transactions to apply first"
         return Followed(following=False, changed=True, sentence=sentence, again=True)
     extra = _lacking(errand, drained)
-    return _diverged(errand, extra, changed=True) if extra else _aim(server, errand)
+    own = _own(errand, drained, extra)
+    if extra - own:
+        return _diverged(errand, extra, changed=True)
+    aimed = _aim(server, errand)
+    if not own:
+        return aimed
+    sentence = f"{aimed.sentence}; it has {len(own)} transactions of its own that {errand.primary.name} lacks ({own})"
+    return replace(aimed, sentence=sentence)
 
 
 def _at(errand: Errand, act: Callable[[Server, Errand], Followed]) -> Followed:

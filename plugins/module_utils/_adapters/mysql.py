@@ -33,6 +33,10 @@ _LOST_CODES = frozenset({2002, 2003, 2006, 2013, 2055})
 # In the process list: threads of the server's own, and what a replica's receiver does.
 _SERVERS_OWN = frozenset({"system user", "event_scheduler"})
 _DUMPS = frozenset({"Binlog Dump", "Binlog Dump GTID"})
+_CONFIGURATIONS = (
+    "SELECT * FROM performance_schema.replication_connection_configuration WHERE CHANNEL_NAME = %s",
+    "SELECT * FROM performance_schema.replication_applier_configuration WHERE CHANNEL_NAME = %s",
+)
 _NO_WAY_THERE = frozenset({errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH, errno.ENETDOWN})
 
 
@@ -235,10 +239,28 @@ class Server:
         self.query("STOP REPLICA")
         self.query("RESET REPLICA ALL")
 
-    def follow(self, channel: str, host: str, port: int) -> None:
-        """Point ``channel`` at another source and start it; its account, TLS and other options stay as they are.
+    def stop_receiver(self, channel: str) -> None:
+        self.query("STOP REPLICA IO_THREAD FOR CHANNEL %s", (channel,))
+
+    def options_of(self, channel: str) -> dict[str, str]:
+        """Every option of ``channel`` but its password, and its filters, by the server's own columns."""
+        found: dict[str, Any] = {}
+        for of_channel in _CONFIGURATIONS:
+            for row in self.query(of_channel, (channel,)):
+                found |= row
+        filters = self.query(
+            "SELECT FILTER_NAME AS name, FILTER_RULE AS rule FROM performance_schema.replication_applier_filters"
+            " WHERE CHANNEL_NAME = %s",
+            (channel,),
+        )
+        found |= {row["name"]: row["rule"] for row in filters}
+        return {name: str(value) for name, value in found.items()}
+
+    def aim(self, channel: str, host: str, port: int) -> None:
+        """Stop ``channel`` and point it at another source; its account, TLS and other options stay as they are.
 
         The heartbeat has to be said again: the server sets it to its default in every such statement that does not.
+        Throws relay logs away: drain first.
         """
         kept = self.query(
             "SELECT HEARTBEAT_INTERVAL AS seconds FROM performance_schema.replication_connection_configuration"
@@ -252,7 +274,14 @@ class Server:
             " FOR CHANNEL %s",
             (host, port, channel),
         )
+
+    def start(self, channel: str) -> None:
         self.query("START REPLICA FOR CHANNEL %s", (channel,))
+
+    def follow(self, channel: str, host: str, port: int) -> None:
+        """Point ``channel`` at another source and start it."""
+        self.aim(channel, host, port)
+        self.start(channel)
 
 
 def _channel(row: dict[str, Any]) -> Channel:

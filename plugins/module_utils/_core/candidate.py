@@ -271,7 +271,7 @@ def _errant_of(one: Contender, live: Everybody, primary_executed: GtidSet | None
     It may have been primary once, and the others have what it wrote then. Where the old primary's word is not known,
     only another one that has everything else, too, can tell that apart from what it should never have written.
     """
-    own = one.executed.written_by(one.server_uuid)
+    own = one.executed.of({one.server_uuid})
     followers = _followers(one, live)
     witnesses = [each.held | each.executed for each in live if each.name not in followers]
     if primary_executed is not None:

@@ -123,7 +123,7 @@ class Policy:
     ``acknowledge_seconds_max``: how long the teams have to answer a paused job before people are told, and then again
     every ``escalate_every_seconds``, who has not.
     ``zones``: a promotion is only into these (none given: anywhere).
-    ``thresholds``: where people are told of a node, and nothing else happens.
+    ``thresholds``: where people are told of a node; nobody is failed over for it.
     """
 
     unproven_fence: UnprovenFence = UnprovenFence.PAUSE

@@ -10,7 +10,7 @@ The text form is MySQL's: ``uuid[:tag]:first[-last][:first[-last]...]`` joined b
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from .errors import InvalidInput
@@ -88,9 +88,9 @@ class GtidSet:
         merged = ((source, _merge(ranges)) for source, ranges in sorted(intervals.items()))
         return cls(tuple((source, ranges) for source, ranges in merged if ranges))
 
-    def written_by(self, server_uuid: str) -> GtidSet:
-        """Those that were first committed on that server, whatever their tags."""
-        return GtidSet(tuple((source, ranges) for source, ranges in self.sources if source[:36] == server_uuid))
+    def of(self, uuids: Collection[str]) -> GtidSet:
+        """What of it began on one of these servers."""
+        return GtidSet(tuple(each for each in self.sources if each[0].partition(":")[0] in uuids))
 
     def __or__(self, other: GtidSet) -> GtidSet:
         union = {source: list(ranges) for source, ranges in self.sources}

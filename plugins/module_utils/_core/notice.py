@@ -39,6 +39,8 @@ class Kind(StrEnum):
     BREACH = "breach"
     UNPROTECTED = "unprotected"
     QUARANTINE = "quarantine"
+    REPLICA_REPAIRED = "replica_repaired"
+    REPLICA_ASTRAY = "replica_astray"
     TEST = "test"
 
 
@@ -93,6 +95,16 @@ KINDS: tuple[KindRow, ...] = (
         "monitor, orchestrator",
         "record unreadable",
         "what ZooKeeper holds of a cluster cannot be read and was set aside",
+    ),
+    KindRow(
+        Kind.REPLICA_REPAIRED, "info", "orchestrator", "replica repaired", "a stray replica follows the primary again"
+    ),
+    KindRow(
+        Kind.REPLICA_ASTRAY,
+        "critical",
+        "orchestrator",
+        "replica astray",
+        "a replica does not lead to the primary and cannot be repaired: it has what the primary lacks, or lost its TLS",
     ),
     KindRow(Kind.TEST, "info", "both", "test", "somebody tries the targets"),
 )

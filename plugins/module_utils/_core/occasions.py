@@ -72,6 +72,22 @@ def notice_of_quarantine(*, cluster: str, sentence: str, at: float, by: str) -> 
     return Notice(kind=Kind.QUARANTINE, severity=Severity.CRITICAL, cluster=cluster, sentence=sentence, at=at, by=by)
 
 
+def notice_of_repair(
+    *, cluster: str, node: str, epoch: int, sentence: str, repaired: bool, at: float, by: str
+) -> Notice:
+    """Of a replica that was pointed at the primary, or that cannot be."""
+    return Notice(
+        kind=Kind.REPLICA_REPAIRED if repaired else Kind.REPLICA_ASTRAY,
+        severity=Severity.INFO if repaired else Severity.CRITICAL,
+        cluster=cluster,
+        node=node,
+        epoch=epoch,
+        sentence=sentence,
+        at=at,
+        by=by,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Weight:
     """How grave a conclusion is: the first row that matches."""

@@ -20,6 +20,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.occasions im
     notice_of_failed_run,
     notice_of_lease_off,
     notice_of_quarantine,
+    notice_of_repair,
     notice_of_screening,
     notice_of_suspicion,
     notice_of_test,
@@ -202,3 +203,13 @@ def test_the_other_occasions_say_what_they_are_given() -> None:
     assert notice_of_quarantine(cluster="orders", sentence="x", at=1.0, by="mon1").severity is Severity.CRITICAL
     assert "ended with 4" in notice_of_failed_run(job(), 4, at=1.0, by="orc1").sentence
     assert notice_of_test(by="orc1", at=1.0).kind is Kind.TEST
+
+
+def test_a_repair_is_news_and_one_that_cannot_be_done_calls_for_a_person() -> None:
+    def notice(repaired: bool) -> Notice:
+        return notice_of_repair(
+            cluster="orders", node="db3", epoch=2, sentence="db3 follows db2", repaired=repaired, at=1.0, by="orc1"
+        )
+
+    assert (notice(True).kind, notice(True).severity) == (Kind.REPLICA_REPAIRED, Severity.INFO)
+    assert (notice(False).kind, notice(False).severity) == (Kind.REPLICA_ASTRAY, Severity.CRITICAL)

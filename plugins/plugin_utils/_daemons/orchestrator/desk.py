@@ -60,6 +60,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.screen
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.screenings import put_on_record, screening_of
 
 from ..notifier import Tell, tell_nobody
+from .mending import Mending
 from .runner import PlaybookRunner
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ RETRY_SECONDS = (2.0, 2.0, 5.0, 10.0, 30.0)  # between the runs of a job that fa
 SAY_AGAIN_SECONDS = 60.0  # how often what is found again and again is put on record again
 STAND_BACK_SECONDS = 0.3  # two that ask everybody at once take the processors from each other and from the job
 NOTE_AGAIN_SECONDS = 5.0  # and how often a trouble that lasts is noted again: well within the fleet breaker's window
+HEALTH_SECONDS = 2.0  # after a change of health nothing is in a hurry here, and of many changes one look is enough
 
 
 @dataclass(slots=True)
@@ -105,12 +107,17 @@ class Desk:
         self._host_command = host_command
         self._memory = Memory()
         self._loop = asyncio.get_running_loop()
+        self._mending = Mending(cluster, owner, store, tell, self._wake_later_from_thread)
+        self._again: asyncio.TimerHandle | None = None
 
     def wake(self) -> None:
         self._woken.set()
 
     def _wake_from_thread(self) -> None:
         self._loop.call_soon_threadsafe(self.wake)
+
+    def _wake_later_from_thread(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.call_later, HEALTH_SECONDS, self.wake)
 
     async def watch(self) -> None:
         for path in (suspicion_path(self._cluster), job_path(self._cluster), lock_path(self._cluster)):
@@ -136,7 +143,9 @@ class Desk:
         return await asyncio.to_thread(read_record, self._store, self._cluster)
 
     async def _handle(self) -> None:
-        if not _calls_for_work(await self._read()):
+        seen = await self._read()
+        if not _calls_for_work(seen):
+            await self._mend(seen)
             return
         if not await self._first():
             await asyncio.sleep(STAND_BACK_SECONDS)
@@ -151,6 +160,23 @@ class Desk:
         finally:
             await self._runner.withdraw(self._cluster)
             await self._leave_lock()
+
+    async def _mend(self, seen: Record) -> None:
+        """Nothing else is to be done: point stray replicas at the primary, and come back for those that were not."""
+        due = await asyncio.to_thread(self._mending.due, seen, now=time.monotonic(), now_at=time.time())
+        if due and await self._take_lock():
+            try:
+                await asyncio.to_thread(
+                    self._mending.mend, due, self._means.login, now=time.monotonic(), now_at=time.time()
+                )
+            except AltairError as error:
+                log.warning("%s: stray replicas are looked at again later: %s", self._cluster, error)
+            finally:
+                await self._leave_lock()
+        seconds = self._mending.seconds_left(time.monotonic())
+        if self._again is not None:
+            self._again.cancel()
+        self._again = None if seconds is None else self._loop.call_later(seconds, self.wake)
 
     async def _set_aside_suspicion(self) -> None:
         """One that cannot be read would keep every other from being raised; monitors raise it again where it holds."""

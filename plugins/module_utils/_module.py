@@ -48,7 +48,7 @@ AGENT_SPEC: dict[str, Any] = {
     "agent_key": {"type": "path", "required": True, "no_log": False},
     "agent_timeout": {"type": "float", "default": 3.0},
 }
-DNS_SPEC: dict[str, Any] = {"tsig_key_file": {"type": "path", "required": True, "no_log": False}}
+DNS_SPEC: dict[str, Any] = {"tsig_key_file": {"type": "path", "no_log": False}}
 
 
 def keeper(parameters: Parameters) -> Keeper:

@@ -16,6 +16,7 @@ from typing import Any
 
 from .._core.errors import InvalidInput, Unavailable
 from .._core.observation import Channel, Reach, ServerState
+from .._core.sessions import Session
 from . import deps
 from .option_file import options_of
 
@@ -30,6 +31,7 @@ _DUBIOUS_CODES = frozenset(
 _DUBIOUS_CODES |= frozenset({2049, 2054, 2059, 2061, 3118, 3159, 3955})
 # ... and those with which the connection broke: the other end went away.
 _LOST_CODES = frozenset({2002, 2003, 2006, 2013, 2055})
+_UNKNOWN_THREAD = 1094
 # In the process list: threads of the server's own, and what a replica's receiver does.
 _SERVERS_OWN = frozenset({"system user", "event_scheduler"})
 _DUMPS = frozenset({"Binlog Dump", "Binlog Dump GTID"})
@@ -181,22 +183,27 @@ class Server:
 
     def kill_client_sessions(self) -> int:
         """Disconnect every client but this one and the server's own threads; return how many were killed."""
+        clients = (one for one in self.sessions() if one.user not in _SERVERS_OWN and one.command not in _DUMPS)
+        return sum(self.kill(one.id) for one in clients)
+
+    def kill(self, session: int) -> bool:
+        """Disconnect one; False when it has left by itself."""
+        try:
+            self.query(f"KILL CONNECTION {int(session)}")
+        except MysqlError as error:
+            if error.code != _UNKNOWN_THREAD:
+                raise
+            return False
+        return True
+
+    def sessions(self) -> tuple[Session, ...]:
+        """Who is connected, without this connection and without what anybody executes."""
         own = self.query("SELECT CONNECTION_ID() AS id")[0]["id"]
-        sessions = [
-            row["Id"]
+        return tuple(
+            Session(id=row["Id"], user=row["User"] or "", host=row["Host"] or "", command=row["Command"])
             for row in self.query("SHOW PROCESSLIST")
-            if row["Id"] != own and row["User"] not in _SERVERS_OWN and row["Command"] not in _DUMPS
-        ]
-        killed = 0
-        for session in sessions:
-            try:
-                self.query(f"KILL CONNECTION {int(session)}")
-            except MysqlError as error:
-                if error.code != 1094:  # unknown thread: it left by itself
-                    raise
-            else:
-                killed += 1
-        return killed
+            if row["Id"] != own
+        )
 
     def stop_receivers(self) -> None:
         self.query("STOP REPLICA IO_THREAD")

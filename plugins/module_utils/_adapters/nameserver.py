@@ -27,6 +27,9 @@ with deps.declare("dnspython"):
     import dns.tsig
     import dns.update
 
+    # EOFError: the server hung up before it answered.
+    _FAILURES = (dns.exception.DNSException, OSError, EOFError)
+
 # A quoted string, a comment of any of BIND's three kinds, a mark, a word.
 _TOKEN = re.compile(r'"([^"]*)"|(?:#|//)[^\n]*|/\*.*?\*/|([{};])|([^\s"{};]+)', re.DOTALL)
 
@@ -83,7 +86,7 @@ def resolve(server: str, port: int, name: str, kind: str, seconds: float) -> Ans
     query.flags &= ~dns.flags.RD
     try:
         reply, _tcp = dns.query.udp_with_fallback(query, server, timeout=seconds, port=port)
-    except (dns.exception.DNSException, OSError) as error:
+    except _FAILURES as error:
         raise Unavailable(f"the name server {server} does not answer for {name}: {_text(error)}") from error
     rcode = reply.rcode()
     if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN) or not reply.flags & dns.flags.AA:
@@ -136,7 +139,7 @@ def replace_address(
         raise InvalidInput(_clock_sentence(server, _seconds_ahead(server, port, question, seconds))) from None
     except dns.tsig.PeerError as error:
         raise InvalidInput(f"the name server {server} refuses the TSIG key '{key.name}': {_text(error)}") from None
-    except (dns.exception.DNSException, OSError) as error:
+    except _FAILURES as error:
         raise Unavailable(f"the name server {server} does not take an update of {name}: {_text(error)}") from error
     _check_reply(reply.rcode(), server, name, old, key)
 
@@ -146,7 +149,7 @@ def _seconds_ahead(server: str, port: int, signed: Any, seconds: float) -> int |
 
     ``signed`` is a question, which changes nothing should the clock be right by now. None: it does not say.
     """
-    with suppress(dns.exception.DNSException, OSError):
+    with suppress(*_FAILURES):
         with socket.create_connection((server, port), timeout=seconds) as connection:
             dns.query.send_tcp(connection, signed.to_wire())
             # The signature is not checked: it would be refused for its time, and a number in a sentence does no harm.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from itertools import combinations, islice
+from typing import Any
 
 import pytest
 
@@ -55,7 +56,7 @@ def test_an_address_is_compared_as_a_name_server_writes_it(given: str, shown: st
     assert written(given) == shown
 
 
-FAMILY = [kind for _name, kind in inspect.getmembers(errors, inspect.isclass)]
+FAMILY: list[type[Any]] = [kind for _name, kind in inspect.getmembers(errors, inspect.isclass)]
 
 
 def test_only_a_neighbour_that_does_not_answer_is_tried_again() -> None:

@@ -156,4 +156,6 @@ def main(argument_spec: dict[str, Any], work: Work) -> None:
     result = outcome(work, module.params, module.check_mode)
     if result.pop("failed", False):
         module.fail_json(**result)
+    for sentence in result.pop("warnings", ()):
+        module.warn(sentence)
     module.exit_json(**result)

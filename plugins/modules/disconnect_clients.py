@@ -133,7 +133,7 @@ def _look_until_quiet(scene: Scene, tally: Tally, kept: Collection[str], seconds
 
 
 def _sentence(node: str, tally: Tally, unreachable: MysqlError | None) -> str:
-    count, accounts = tally.killed.total(), len(tally.killed)
+    count, again = tally.killed.total(), tally.came_back.total()
     if unreachable is not None and not tally.looks:
         if unreachable.reach is Reach.REFUSED:
             return f"mysqld on {node} is not there, so no client sits on it"
@@ -143,8 +143,8 @@ def _sentence(node: str, tally: Tally, unreachable: MysqlError | None) -> str:
         return f"{count} client sessions on {node} were disconnected, and those of {stay} could not be"
     if not count:
         return f"no client sits on {node}"
-    again = tally.came_back.total()
-    return f"{count} client sessions of {accounts} accounts on {node} were disconnected, {again} of them had come back"
+    came_back = f", {again} of them had come back" if again else ""
+    return f"{count} client sessions on {node} were disconnected{came_back}"
 
 
 def _rehearse(scene: Scene, kept: Collection[str]) -> Outcome:

@@ -109,7 +109,7 @@ class Swallower:
         with suppress(OSError):
             while True:
                 asked, whom = self._udp.recvfrom(4096)
-                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as onward:
+                with suppress(TimeoutError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as onward:
                     onward.settimeout(5)
                     onward.sendto(asked, (NS1, DNS_PORT))
                     self._udp.sendto(onward.recv(4096), whom)
@@ -118,15 +118,19 @@ class Swallower:
         with suppress(OSError):
             while True:
                 inward, _whom = self._tcp.accept()
-                with inward, socket.create_connection((NS1, DNS_PORT), timeout=5) as onward:
-                    inward.settimeout(5)
-                    onward.sendall(_message(inward))
-                    answer = _message(onward)
-                    self.updates += 1
-                    if self.answers_to_lose > 0:
-                        self.answers_to_lose -= 1
-                    else:
-                        inward.sendall(answer)
+                with inward, suppress(OSError):
+                    self._pass_on(inward)
+
+    def _pass_on(self, inward: socket.socket) -> None:
+        inward.settimeout(5)
+        with socket.create_connection((NS1, DNS_PORT), timeout=5) as onward:
+            onward.sendall(_message(inward))
+            answer = _message(onward)
+        self.updates += 1
+        if self.answers_to_lose > 0:
+            self.answers_to_lose -= 1
+        else:
+            inward.sendall(answer)
 
 
 def _message(connection: socket.socket) -> bytes:

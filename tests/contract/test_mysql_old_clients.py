@@ -94,7 +94,7 @@ def test_clients_are_disconnected_and_on_record_by_account_and_number(lab: Lab, 
     assert done["evidence"]["accounts"] == {f"app@{CLIENT}": "3"}
     assert done["evidence"]["came_back"] == 0
     assert done["evidence"]["looks"] >= 3
-    assert done["msg"] == "3 client sessions of 1 accounts on db1 were disconnected, 0 of them had come back"
+    assert done["msg"] == "3 client sessions on db1 were disconnected"
     assert steps_done(store)[-1] == "disconnect_clients"
 
 
@@ -173,9 +173,10 @@ def test_a_client_that_comes_back_is_disconnected_again_and_told_apart(lab: Lab,
     finally:
         over.set()
         client.join()
-    assert len(returns) >= 2
+    assert returns
     assert done["evidence"]["disconnected"] >= 2
     assert done["evidence"]["came_back"] == done["evidence"]["disconnected"] - 1
+    assert done["msg"].endswith(" of them had come back")
     assert "of these" in done["evidence"]["accounts"][f"app@{CLIENT}"]
 
 

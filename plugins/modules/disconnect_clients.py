@@ -101,15 +101,17 @@ LOOK_SECONDS = 0.5
 def _round(server: Server, tally: Tally, kept: Collection[str]) -> None:
     """One look, and the end of every client that it shows."""
     killed, left = [], {}
-    for session in clients(server.sessions(), kept):
-        try:
-            if server.kill(session.id):
-                killed.append(session.account)
-        except MysqlError as error:
-            if error.reach is not Reach.DUBIOUS:
-                raise
-            left[session.account] = str(error)  # the server refuses: an account with more rights than ours
-    tally.add(killed, left)
+    try:
+        for session in clients(server.sessions(), kept):
+            try:
+                if server.kill(session.id):
+                    killed.append(session.account)
+            except MysqlError as error:
+                if error.reach is not Reach.DUBIOUS:
+                    raise
+                left[session.account] = str(error)  # the server refuses: an account with more rights than ours
+    finally:
+        tally.add(killed, left)
 
 
 def _seconds(scene: Scene, asked: float | None) -> float:
@@ -134,7 +136,7 @@ def _look_until_quiet(scene: Scene, tally: Tally, kept: Collection[str], seconds
 
 def _sentence(node: str, tally: Tally, unreachable: MysqlError | None) -> str:
     count, again = tally.killed.total(), tally.came_back.total()
-    if unreachable is not None and not tally.looks:
+    if unreachable is not None and not count:
         if unreachable.reach is Reach.REFUSED:
             return f"mysqld on {node} is not there, so no client sits on it"
         return f"{node} cannot be looked at, so whoever sits on it stays: {unreachable}"

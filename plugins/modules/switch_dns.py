@@ -259,7 +259,12 @@ def act_with(scene: Scene, settle_seconds: float) -> Outcome:
     if scene.check:
         return Outcome(changed=changed, sentence=f"{dns.name} would go from {old} to {new}")
     trouble: Evidence = {"trouble": attempts.trouble} if attempts.trouble else {}
-    evidence: Evidence = {"before": old, "ttl_seconds_before": before.ttl_seconds, **trouble}
+    earlier: Evidence = {} if changed else scene.evidence_of("switch_dns")  # of a run before this one
+    evidence: Evidence = {
+        "before": earlier.get("before", old),
+        "ttl_seconds_before": earlier.get("ttl_seconds_before", before.ttl_seconds),
+        **trouble,
+    }
     return _settled(scene, deadline, settle_seconds, changed, evidence)
 
 

@@ -148,10 +148,13 @@ def test_the_name_is_moved_waited_for_and_proven(lab: Lab, store: Store, job: Jo
     assert on_record(store)[-1] == "switch_dns"
 
 
-def test_a_second_run_changes_nothing(job: Job) -> None:
-    carry_out = job(spec())
-    carry_out()
-    assert not carry_out()["changed"]
+def test_a_second_run_changes_nothing_and_keeps_what_the_first_found(job: Job) -> None:
+    carry_out = job(spec(ttl_seconds=7))
+    first = carry_out()
+    second = carry_out()
+    assert (first["changed"], second["changed"]) == (True, False)
+    assert second["evidence"] == first["evidence"]
+    assert (second["evidence"]["before"], second["evidence"]["ttl_seconds_before"]) == (DB1, 5)
     assert held() == {DB2}
 
 

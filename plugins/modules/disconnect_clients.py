@@ -86,6 +86,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
     main,
     step_work,
 )
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import current_job, read_record
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import Outcome, Scene
 
 ARGUMENT_SPEC = {
@@ -130,6 +131,8 @@ def _look_until_quiet(scene: Scene, tally: Tally, kept: Collection[str], seconds
                 if tally.quiet or time.monotonic() + LOOK_SECONDS > deadline:
                     return None
                 time.sleep(LOOK_SECONDS)
+                # Who slept here might look at a node that a later job has made the primary again.
+                current_job(read_record(scene.store, scene.spec.cluster), scene.job.epoch)
     except MysqlError as error:
         return error
 

@@ -116,6 +116,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
     main,
     step_work,
 )
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import current_job, read_record
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import Outcome, Scene
 
 EXTERNAL = "external"
@@ -160,7 +161,7 @@ def _attempt(scene: Scene, key: TsigKey, attempts: Attempts) -> None:
     held = _ask(scene, dns.servers[0])
     attempts.before = attempts.before or [held]
     nodes = tuple(written(node.address) for node in scene.spec.nodes)
-    rule = rule_for(Held(addresses=held.addresses, new=new, nodes=nodes))
+    rule = rule_for(Held(addresses=held.addresses, old=written(scene.old_primary.address), new=new, nodes=nodes))
     if rule.turn is Turn.CONFLICT:
         raise Conflict(
             f"{dns.name} on {held.server} holds {', '.join(held.addresses)}, and {rule.because};"
@@ -168,6 +169,8 @@ def _attempt(scene: Scene, key: TsigKey, attempts: Attempts) -> None:
         )
     if rule.turn is Turn.NOTHING or scene.check:
         return
+    if rule.turn is Turn.UPDATE_IF_OURS:  # asked after the look: what a later job has changed since, the update finds
+        current_job(read_record(scene.store, scene.spec.cluster), scene.job.epoch)
     try:
         replace_address(
             dns.servers[0],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from itertools import count
 from typing import Any
 
@@ -14,7 +14,8 @@ import pytest
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql import Login, connect
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store, open_store
-from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import read_record
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import StaleEpoch
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import read_record, take_over
 from ansible_collections.altair.mysql_ha.plugins.modules import disconnect_clients
 from tests.contract.by_hand import PATIENCE_SECONDS, await_that, freeze, session_ids, sql
 from tests.contract.discovery import EPOCH, ZOOKEEPER, spec, stand_before
@@ -151,15 +152,17 @@ def test_the_servers_own_threads_survive(lab: Lab, carry_out: Run) -> None:
         sql(lab, "db1", "SET GLOBAL event_scheduler = OFF")
 
 
-def test_a_client_that_comes_back_is_disconnected_again_and_told_apart(lab: Lab, carry_out: Run) -> None:
-    """As one does whose resolver keeps the old address."""
-    over, returns = threading.Event(), []
+@contextmanager
+def returning(lab: Lab) -> Iterator[list[float]]:
+    """A client that comes back whenever it is disconnected, as one does whose resolver keeps the old address; the
+    moments at which it found itself disconnected."""
+    over, ended = threading.Event(), list[float]()
 
     def pool() -> None:
         session = far()
         while not over.is_set():
             if not connected(session):
-                returns.append(time.monotonic())
+                ended.append(time.monotonic())
                 with suppress(pymysql.MySQLError, OSError):
                     session = far()
             time.sleep(0.05)
@@ -169,15 +172,39 @@ def test_a_client_that_comes_back_is_disconnected_again_and_told_apart(lab: Lab,
     client.start()
     try:
         await_that(lambda: bool(session_ids(lab, "db1", "app")), "the client is connected")
-        done = carry_out(seconds_max=4.0)
+        yield ended
     finally:
         over.set()
         client.join()
-    assert returns
+
+
+def test_a_client_that_comes_back_is_disconnected_again_and_told_apart(lab: Lab, carry_out: Run) -> None:
+    with returning(lab) as ended:
+        done = carry_out(seconds_max=4.0)
+    assert ended
     assert done["evidence"]["disconnected"] >= 2
     assert done["evidence"]["came_back"] == done["evidence"]["disconnected"] - 1
     assert done["msg"].endswith(" of them had come back")
     assert "of these" in done["evidence"]["accounts"][f"app@{CLIENT}"]
+
+
+def test_a_step_whose_job_another_has_taken_over_disconnects_nobody_any_more(
+    lab: Lab, store: Store, carry_out: Run
+) -> None:
+    with returning(lab) as ended:
+
+        def take_it_over() -> None:
+            await_that(lambda: bool(ended), "the client is disconnected")
+            take_over(store, read_record(store, "orders"), owner="orc2", because="the other sleeps")
+
+        other = threading.Thread(target=take_it_over)
+        other.start()
+        try:
+            with pytest.raises(StaleEpoch, match="another job has taken over"):
+                carry_out(seconds_max=600.0)
+        finally:
+            other.join()
+    assert "disconnect_clients" not in steps_done(store)
 
 
 def test_where_nobody_sits_two_looks_are_enough(carry_out: Run) -> None:

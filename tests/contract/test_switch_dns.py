@@ -19,6 +19,7 @@ import dns.update
 import pytest
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters import codec
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql import Login
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.nameserver import (
     TsigKey,
     read_key_file,
@@ -30,11 +31,13 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors impor
     Conflict,
     InvalidInput,
     PostconditionFailed,
+    StaleEpoch,
     Unavailable,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import cluster_path
-from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import read_record
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import read_record, take_over
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.name_audit import audited_name
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import Neighbours, Scene
 from ansible_collections.altair.mysql_ha.plugins.modules import cluster, cluster_info, switch_dns
 from tests.contract.by_hand import freeze, value
 from tests.contract.discovery import (
@@ -237,6 +240,23 @@ def test_a_record_that_is_gone_or_holds_more_of_the_clusters_nodes_ends_with_the
     put(lab, *addresses)
     assert job(spec())()["changed"]
     assert held() == {DB2}
+
+
+def test_a_job_that_slept_does_not_lead_the_name_back_from_where_a_later_one_has_led_it(
+    lab: Lab, store: Store, job: Job
+) -> None:
+    job(spec())
+    found = read_record(store, "orders")
+    assert found.job is not None
+    neighbours = Neighbours(
+        login=Login(user="altair", password=PASSWORDS["altair"]), tsig_key_file=str(lab.etc / "altair-update.key")
+    )
+    slept = Scene(store=store, spec=found.spec, job=found.job.value, neighbours=neighbours, check=False)
+    take_over(store, found, owner="orc2", because="the other sleeps")
+    put(lab, DB1, DB2)  # not what it began with
+    with pytest.raises(StaleEpoch, match=f"is at epoch {EPOCH + 1}, this run has epoch {EPOCH}"):
+        switch_dns.act_with(slept, PATIENCE_SECONDS)
+    assert held() == {DB1, DB2}
 
 
 def test_one_servers_word_is_not_enough_while_another_has_the_old_address(store: Store, job: Job) -> None:

@@ -19,15 +19,17 @@ PAUSES_SECONDS = (0.1, 0.2, 0.5, 1.0)  # between attempts; the last one is repea
 class Turn(StrEnum):
     NOTHING = "nothing"
     UPDATE = "update"
+    UPDATE_IF_OURS = "update_if_ours"
     CONFLICT = "conflict"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Held:
-    """``addresses``: what the name holds. ``new``: where it shall lead. ``nodes``: the addresses of the
-    cluster's nodes. Written as a name server writes them."""
+    """``addresses``: what the name holds. ``old``: the old primary's. ``new``: where it shall lead. ``nodes``: of all
+    nodes of the cluster. Written as a name server writes them."""
 
     addresses: tuple[str, ...]
+    old: str
     new: str
     nodes: tuple[str, ...]
 
@@ -43,7 +45,13 @@ class Rule:
 RULES: tuple[Rule, ...] = (
     Rule(Turn.NOTHING, "it holds the new primary's address and no other", lambda held: held.addresses == (held.new,)),
     Rule(Turn.UPDATE, "it holds nothing", lambda held: not held.addresses),
-    Rule(Turn.UPDATE, "it holds addresses of the cluster's nodes", lambda held: set(held.addresses) <= set(held.nodes)),
+    Rule(Turn.UPDATE, "it holds the old primary's address", lambda held: held.addresses == (held.old,)),
+    # A job given up after its promotion left it so; or a later job has moved it, and this one slept: then it is stale.
+    Rule(
+        Turn.UPDATE_IF_OURS,
+        "it holds addresses of other nodes of the cluster, and no later job than this one is open",
+        lambda held: set(held.addresses) <= set(held.nodes),
+    ),
     Rule(Turn.CONFLICT, "it holds an address of no node of the cluster", lambda _held: True),
 )
 

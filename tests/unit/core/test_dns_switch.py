@@ -25,16 +25,21 @@ EVERYTHING = [some for count in range(5) for some in combinations((*NODES, STRAN
 
 
 def turn(*addresses: str) -> Turn:
-    return rule_for(Held(addresses=addresses, new=NEW, nodes=NODES)).turn
+    return rule_for(Held(addresses=addresses, old=OLD, new=NEW, nodes=NODES)).turn
 
 
 def test_the_new_address_alone_is_what_was_wanted_whoever_brought_it_about() -> None:
     assert turn(NEW) is Turn.NOTHING
 
 
-def test_nothing_the_old_address_and_that_of_any_node_of_the_cluster_are_replaced() -> None:
-    for addresses in ((), (OLD,), (THIRD,), (OLD, NEW), (OLD, THIRD)):
-        assert turn(*addresses) is Turn.UPDATE
+def test_nothing_and_the_old_primarys_address_are_replaced() -> None:
+    assert turn() is turn(OLD) is Turn.UPDATE
+
+
+def test_other_nodes_addresses_are_replaced_only_by_the_job_that_is_the_clusters_still() -> None:
+    """One that slept would lead the name back from where a later job has led it."""
+    for addresses in ((THIRD,), (OLD, NEW), (OLD, THIRD), (NEW, THIRD), NODES):
+        assert turn(*addresses) is Turn.UPDATE_IF_OURS
 
 
 def test_a_record_with_a_strangers_address_is_never_touched() -> None:
@@ -43,7 +48,7 @@ def test_a_record_with_a_strangers_address_is_never_touched() -> None:
 
 
 def test_every_rule_wins_somewhere_and_has_a_sentence_of_its_own() -> None:
-    assert {rule_for(Held(addresses=each, new=NEW, nodes=NODES)).because for each in EVERYTHING} == {
+    assert {rule_for(Held(addresses=each, old=OLD, new=NEW, nodes=NODES)).because for each in EVERYTHING} == {
         rule.because for rule in RULES
     }
     assert len({rule.because for rule in RULES}) == len(RULES)

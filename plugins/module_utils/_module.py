@@ -50,7 +50,7 @@ AGENT_SPEC: dict[str, Any] = {
     "agent_key": {"type": "path", "required": True, "no_log": False},
     "agent_timeout": {"type": "float", "default": 3.0},
 }
-DNS_SPEC: dict[str, Any] = {"tsig_key_file": {"type": "path", "required": True, "no_log": False}}
+DNS_SPEC: dict[str, Any] = {"tsig_key_file": {"type": "path", "no_log": False}}
 
 
 def keeper(parameters: Parameters) -> Keeper:
@@ -174,4 +174,6 @@ def main(argument_spec: dict[str, Any], work: Work) -> None:
     result = outcome(work, module.params, module.check_mode)
     if result.pop("failed", False):
         module.fail_json(**result)
+    for sentence in result.pop("warnings", ()):
+        module.warn(sentence)
     module.exit_json(**result)

@@ -13,6 +13,8 @@ short_description: Register a cluster, or change its description
 description:
   - Puts a cluster's nodes, its DNS name and its policies on record, where monitors and orchestrators find them at once.
   - O(primary) is taken at the first registration only. Later it is the jobs that say who is primary.
+  - Asks the authoritative name servers what they hold, and warns of what would hinder a failover. Nothing depends on
+    their answers.
 version_added: 0.1.0
 author: The altair.mysql_ha maintainers (!UNKNOWN)
 options:
@@ -179,6 +181,12 @@ options:
             paused jobs whatever else it wants.
           - Without it the team is only named in what the other targets are told.
         type: str
+  dns_timeout:
+    description:
+      - Seconds to wait for the name servers' answers; all are asked at once.
+      - With V(0) none is asked.
+    type: float
+    default: 2.0
 attributes:
   check_mode:
     description: Says whether anything would change.
@@ -215,6 +223,11 @@ spec:
   description: The description as it is on record now.
   returned: when O(state=present)
   type: dict
+warnings:
+  description: What is wrong with the cluster's name, each in a sentence, as M(altair.mysql_ha.cluster_info) finds it.
+  returned: when O(state=present) and something is
+  type: list
+  elements: str
 """
 
 from typing import Any
@@ -240,6 +253,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
     keeper,
     main,
 )
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.name_audit import audited_name
 
 NODE_OPTIONS: dict[str, Any] = {
     "name": {"type": "str", "required": True},
@@ -286,6 +300,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "dns": {"type": "dict", "options": DNS_OPTIONS},
     "policy": {"type": "dict", "default": {}, "options": POLICY_OPTIONS},
     "teams": {"type": "list", "elements": "dict", "default": [], "options": TEAM_OPTIONS},
+    "dns_timeout": {"type": "float", "default": 2.0},
 }
 
 
@@ -332,6 +347,12 @@ def deregister(store: Store, cluster: str, check: bool) -> Result:
     return {"changed": True, "msg": f"cluster {cluster} is no longer registered"}
 
 
+def warnings_about(spec: ClusterSpec, primary: str, seconds: float) -> Result:
+    """What a failover would stumble over, said while there is time; an empty result when all is well."""
+    found = audited_name(spec, primary, seconds) if seconds > 0 else ()
+    return {"warnings": [each.sentence for each in found]} if found else {}
+
+
 def run(parameters: Parameters, check: bool) -> Result:
     checked_name(parameters["cluster"], "cluster name")
     wanted = wanted_spec(parameters) if parameters["state"] == "present" else None
@@ -339,7 +360,10 @@ def run(parameters: Parameters, check: bool) -> Result:
     with open_store(place.hosts, place.root, connect_seconds=place.connect_seconds) as store:
         if wanted is None:
             return deregister(store, parameters["cluster"], check)
-        return register(store, wanted, parameters["primary"], check)
+        done = register(store, wanted, parameters["primary"], check)
+        state = store.read(state_path(wanted.cluster), ClusterState)
+    primary = state.value.primary if state else parameters["primary"]
+    return {**done, **warnings_about(wanted, primary, parameters["dns_timeout"])}
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ description:
   - Reads the cluster's description, who is primary and since which epoch, the health of its nodes, an open suspicion,
     the last screening with its reason, announced maintenance, and the job under way or the last that ended. Changes
     nothing.
-  - With a certificate it also asks every agent for what it finds now.
+  - With a certificate it also asks every agent for what it finds now, and with O(audit_dns) every authoritative name
+    server for what it holds.
 version_added: 0.1.0
 author: The altair.mysql_ha maintainers (!UNKNOWN)
 options:
@@ -31,6 +32,14 @@ options:
     description: Seconds to wait for the agents' answers; all are asked at once.
     type: float
     default: 3.0
+  audit_dns:
+    description: Whether to look for what is wrong with the cluster's name. Needs dnspython, and no key.
+    type: bool
+    default: false
+  dns_timeout:
+    description: Seconds to wait for the name servers' answers; all are asked at once.
+    type: float
+    default: 2.0
 attributes:
   check_mode:
     description: Nothing is changed anyway.
@@ -87,6 +96,14 @@ nodes:
       monitor has said anything yet are left out.
   returned: success
   type: dict
+dns:
+  description:
+    - What is wrong with the cluster's name, each in a sentence; empty when all is well. A server that does not answer,
+      no address, several, another than the primary's, a time to live above the cluster's C(ttl_seconds), servers that
+      disagree.
+  returned: when O(audit_dns=true)
+  type: list
+  elements: str
 suspicion:
   description: The open suspicion, if any.
   returned: success
@@ -149,6 +166,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
     show_pause,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import read_record
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.name_audit import audited_name
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.permit import maintenance_plan
 
 ARGUMENT_SPEC: dict[str, Any] = {
@@ -158,6 +176,8 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "agent_cert": {"type": "path"},
     "agent_key": {"type": "path", "no_log": False},
     "agent_timeout": {"type": "float", "default": 3.0},
+    "audit_dns": {"type": "bool", "default": False},
+    "dns_timeout": {"type": "float", "default": 2.0},
 }
 
 
@@ -193,7 +213,10 @@ def run(parameters: Parameters, _check: bool) -> Result:
         plan = maintenance_plan(store, cluster)
         holder = store.read(lock_path(cluster), LockHolder)
     seen = _observations(parameters, record.spec.nodes)
+    audit = audited_name(record.spec, state.primary, parameters["dns_timeout"]) if parameters["audit_dns"] else None
+    named = {} if audit is None else {"dns": [each.sentence for each in audit]}
     return {
+        **named,
         "changed": False,
         "msg": f"{state.primary} is primary of cluster {cluster} since epoch {state.epoch}",
         "spec": plain(record.spec),

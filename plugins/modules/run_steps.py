@@ -33,6 +33,11 @@ options:
     description: The steps, in the order of the plan. By default those that a client that wants to write waits for.
     type: list
     elements: str
+  leave:
+    description: Steps to leave out, with all that come after the first of them.
+    type: list
+    elements: str
+    default: []
   zookeeper_hosts:
     description: ZooKeeper servers as C(host:port), separated by commas.
     type: str
@@ -108,6 +113,7 @@ unproven:
 
 import os
 from importlib import import_module
+from itertools import takewhile
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -139,6 +145,7 @@ ARGUMENT_SPEC = {
     "epoch": {"type": "int"},
     "go_ahead": {"type": "int"},
     "steps": {"type": "list", "elements": "str"},
+    "leave": {"type": "list", "elements": "str", "default": []},
     **ZOOKEEPER_SPEC,
     **MYSQL_SPEC,
     **AGENT_SPEC,
@@ -198,10 +205,15 @@ def _steps(
     return done, None
 
 
-def run(parameters: Parameters, check: bool) -> Result:
-    names = parameters["steps"] if parameters["steps"] is not None else list(AWAITED)
-    for name in names:
+def _names(parameters: Parameters) -> list[str]:
+    asked = parameters["steps"] if parameters["steps"] is not None else AWAITED
+    for name in (*asked, *parameters["leave"]):
         step_named(name)
+    return list(takewhile(lambda name: name not in parameters["leave"], asked))
+
+
+def run(parameters: Parameters, check: bool) -> Result:
+    names = _names(parameters)
     idle = {"changed": False, "msg": "there was no job", "given": False, "cluster": "", "epoch": 0, "steps": {}}
     order = _ordered(parameters)
     if order is None:

@@ -16,7 +16,9 @@ from typing import Any
 
 from .._core.errors import InvalidInput, Unavailable
 from .._core.observation import Channel, Reach, ServerState
+from .._core.sessions import Session
 from . import deps
+from .kept import Kept
 from .option_file import options_of
 
 with deps.declare("PyMySQL"):
@@ -30,6 +32,7 @@ _DUBIOUS_CODES = frozenset(
 _DUBIOUS_CODES |= frozenset({2049, 2054, 2059, 2061, 3118, 3159, 3955})
 # ... and those with which the connection broke: the other end went away.
 _LOST_CODES = frozenset({2002, 2003, 2006, 2013, 2055})
+_UNKNOWN_THREAD = 1094
 # In the process list: threads of the server's own, and what a replica's receiver does.
 _SERVERS_OWN = frozenset({"system user", "event_scheduler"})
 _DUMPS = frozenset({"Binlog Dump", "Binlog Dump GTID"})
@@ -201,22 +204,27 @@ class Server:
     def kill_client_sessions(self, *spared: int) -> int:
         """Disconnect every client but this one, those ``spared`` and the server's own threads; return how many were
         killed."""
-        kept = {self.identity(), *spared}
-        sessions = [
-            row["Id"]
+        clients = (one for one in self.sessions() if one.user not in _SERVERS_OWN and one.command not in _DUMPS)
+        return sum(self.kill(one.id) for one in clients if one.id not in spared)
+
+    def kill(self, session: int) -> bool:
+        """Disconnect one; False when it has left by itself."""
+        try:
+            self.query(f"KILL CONNECTION {int(session)}")
+        except MysqlError as error:
+            if error.code != _UNKNOWN_THREAD:
+                raise
+            return False
+        return True
+
+    def sessions(self) -> tuple[Session, ...]:
+        """Who is connected, without this connection and without what anybody executes."""
+        own = self.identity()
+        return tuple(
+            Session(id=row["Id"], user=row["User"] or "", host=row["Host"] or "", command=row["Command"])
             for row in self.query("SHOW PROCESSLIST")
-            if row["Id"] not in kept and row["User"] not in _SERVERS_OWN and row["Command"] not in _DUMPS
-        ]
-        killed = 0
-        for session in sessions:
-            try:
-                self.query(f"KILL CONNECTION {int(session)}")
-            except MysqlError as error:
-                if error.code != 1094:  # unknown thread: it left by itself
-                    raise
-            else:
-                killed += 1
-        return killed
+            if row["Id"] != own
+        )
 
     def stop_receivers(self) -> None:
         self.query("STOP REPLICA IO_THREAD")
@@ -339,52 +347,24 @@ def connect(
     """
     kept = _Keeping.connections
     if kept is not None and unix_socket is None and not anew:
-        with kept.connect(host, port, login) as server:
+        with kept.borrow((host, port, login), lambda: _open(host, port, login)) as server:
             yield server
         return
     with closing(_open(host, port, login, unix_socket)) as server:
         yield server
 
 
-class _Connections:
-    """Open connections that nobody uses just now, one a server. Threads may share it.
-
-    One that anything failed on, or whose session was changed, is closed.
-    """
-
-    def __init__(self) -> None:
-        self._free: dict[tuple[str, int, Login], Server] = {}
-
-    @contextmanager
-    def connect(self, host: str, port: int, login: Login) -> Iterator[Server]:
-        key = (host, port, login)
-        server = self._free.pop(key, None)
-        if server is None or not server.answers():
-            server = _open(host, port, login)
-        try:
-            yield server
-        except BaseException:
-            server.close()
-            raise
-        if not server.as_opened or self._free.setdefault(key, server) is not server:
-            server.close()
-
-    def close(self) -> None:
-        while self._free:
-            self._free.popitem()[1].close()
-
-
 class _Keeping:
     """What ``keeping_connections`` holds for this process; None outside of it."""
 
-    connections: _Connections | None = None
+    connections: Kept[Server] | None = None
 
 
 @contextmanager
 def keeping_connections() -> Iterator[None]:
     """For the block's length a connection outlives its use, for all threads: for one job, which comes back to the same
     servers step after step. Not to be nested."""
-    kept = _Keeping.connections = _Connections()
+    kept = _Keeping.connections = Kept[Server]()
     try:
         yield
     finally:

@@ -44,6 +44,12 @@ FAILOVER: tuple[Step, ...] = (
     Step("promote", "promoted", "make the candidate a writable primary"),
     Step("switch_dns", "dns_moved", "point the cluster's name at the new primary, on every authoritative server"),
     Step("repoint", "repointed", "let the other replicas follow the new primary", awaited=False),
+    Step(
+        "disconnect_clients",
+        "disconnected",
+        "find clients that still sit on the old primary, and disconnect them",
+        awaited=False,
+    ),
 )
 AWAITED: tuple[str, ...] = tuple(step.name for step in FAILOVER if step.awaited)
 

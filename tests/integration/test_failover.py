@@ -12,7 +12,17 @@ from tests.lab import addresses
 
 pytestmark = pytest.mark.lab
 
-STEPS = ["pause_monitoring", "fence", "catch_up", "choose_candidate", "salvage", "promote", "switch_dns", "repoint"]
+STEPS = [
+    "pause_monitoring",
+    "fence",
+    "catch_up",
+    "choose_candidate",
+    "salvage",
+    "promote",
+    "switch_dns",
+    "repoint",
+    "account",
+]
 
 
 def kill_mysqld(world: World, node: str) -> None:

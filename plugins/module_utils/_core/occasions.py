@@ -122,6 +122,12 @@ def _became(before: Job | None, now: Job, state: JobState) -> bool:
     return now.state is state and (before is None or _another(before, now) or before.state is not state)
 
 
+def _names_losses(job: Job) -> bool:
+    """Whether the step ``account`` has found any, or could not tell."""
+    evidence = next((step.evidence for step in job.steps if step.step == "account"), {})
+    return bool(evidence.get("transactions") or evidence.get("unknown"))
+
+
 TURNS: tuple[Turn, ...] = (
     Turn(
         Kind.JOB_OPENED,
@@ -160,6 +166,12 @@ TURNS: tuple[Turn, ...] = (
         Severity.INFO,
         lambda job: job.because,
         happened=lambda before, now: _became(before, now, JobState.DONE),
+    ),
+    Turn(
+        Kind.LOSSES,
+        Severity.CRITICAL,
+        lambda job: next((step.sentence for step in job.steps if step.step == "account"), ""),
+        happened=lambda before, now: _became(before, now, JobState.DONE) and _names_losses(now),
     ),
     Turn(
         Kind.JOB_ABORTED,

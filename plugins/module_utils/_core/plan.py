@@ -29,6 +29,7 @@ FAILOVER: tuple[Step, ...] = (
     Step("promote", "promoted", "make the candidate a writable primary"),
     Step("switch_dns", "dns_moved", "point the cluster's name at the new primary, on every authoritative server"),
     Step("repoint", "repointed", "let the other replicas follow the new primary"),
+    Step("account", "accounted", "name what the old primary had and the new one has not"),
 )
 
 

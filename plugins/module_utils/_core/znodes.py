@@ -87,6 +87,11 @@ def history_path(cluster: str, job: str) -> str:
     return f"{CLUSTERS}/{cluster}/history/{job}"
 
 
+def losses_path(cluster: str, job: str) -> str:
+    """LossAccount: what the job lost; no rows."""
+    return f"{CLUSTERS}/{cluster}/losses/{job}"
+
+
 def pause_path(cluster: str) -> str:
     """MonitoringPause."""
     return f"{CLUSTERS}/{cluster}/pause"

@@ -71,5 +71,9 @@ def test_the_first_log_of_a_server_has_nothing_before_it() -> None:
     assert previous(first) == GtidSet()
 
 
+def test_what_has_no_header_is_told_from_the_first_log() -> None:
+    assert previous(DUMP.replace(b"Previous-GTIDs", b"Rotate")) is None
+
+
 def test_nothing_is_read_from_nothing() -> None:
-    assert (list(statements(b"")), transactions(b""), previous(b"")) == ([], GtidSet(), GtidSet())
+    assert (list(statements(b"")), transactions(b""), previous(b"")) == ([], GtidSet(), None)

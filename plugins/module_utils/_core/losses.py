@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -101,6 +102,21 @@ def first_of(gtids: GtidSet, characters_max: int) -> GtidSet:
     return GtidSet(tuple(kept))
 
 
+def _membership(gtids: GtidSet) -> Callable[[str], bool]:
+    """Whether a set holds one GTID, quickly even where it is in many pieces and the question is asked of many."""
+    ranges = dict(gtids.sources)
+    begins = {source: [first for first, _last in each] for source, each in gtids.sources}
+
+    def holds(gtid: str) -> bool:
+        source, _colon, number = gtid.lower().rpartition(":")
+        if source not in ranges or not number.isdecimal():
+            return False
+        place = bisect_right(begins[source], int(number)) - 1
+        return place >= 0 and int(number) <= ranges[source][place][1]
+
+    return holds
+
+
 def tables_of(transactions: Iterable[LostTransaction]) -> tuple[TableLoss, ...]:
     """The counts of all transactions together, the most changed tables first."""
     sums: dict[str, dict[str, int]] = {}
@@ -126,7 +142,8 @@ def manifest_of(
 ) -> LossManifest:
     """The account, within its bounds, and the rows of what is lost, by what ``transactions`` hold of it."""
     lost, rule = reckon(seen)
-    rows = tuple(each for each in transactions if GtidSet.parse(each.gtid) <= lost)
+    holds = _membership(lost)
+    rows = tuple(each for each in transactions if holds(each.gtid))
     read = GtidSet.parse(",".join(each.gtid for each in rows))
     named, tables = first_of(lost, GTID_CHARACTERS_MAX), tables_of(rows)
     account = LossAccount(

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import zlib
 
 from .._adapters.agent import Caller, TlsFiles, base_url
@@ -30,7 +29,7 @@ def unpack(packed: str) -> bytes:
     unpacker = zlib.decompressobj()
     try:
         dump = unpacker.decompress(base64.b64decode(packed, validate=True), DUMP_BYTES_MAX)
-    except (binascii.Error, zlib.error) as error:
+    except (ValueError, zlib.error) as error:
         raise Unavailable(f"the agent's answer is damaged ({error})") from None
     if not unpacker.eof:
         raise Unavailable("the agent's answer is damaged (it is cut short, or too long)")

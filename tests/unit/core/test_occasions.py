@@ -23,7 +23,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.occasions im
     notice_of_test,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.verdict import Verdict
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import Job, Suspicion
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import Evidence, Job, StepRecord, Suspicion
 from tests.unit.core import worlds
 from tests.unit.core.test_replay import screening
 
@@ -33,6 +33,20 @@ WHO = {"at": 5.0, "by": "orc1"}
 def job(state: JobState = JobState.RUNNING, trouble: str = "", epoch: int = 2, number: int = 2) -> Job:
     made = worlds.job(state)
     return replace(made, id=f"orders-{number}", epoch=epoch, trouble=trouble, owner="orc1", because="its reason")
+
+
+def accounted(made: Job, **evidence: str | int | float | bool | list[str] | dict[str, str] | None) -> Job:
+    """With the word of the step that names what was lost."""
+    done = StepRecord(
+        step="account",
+        epoch=made.epoch,
+        changed=True,
+        sentence="what is lost",
+        evidence=evidence,
+        finished_at=1.0,
+        seconds=0.1,
+    )
+    return replace(made, steps=(*made.steps, done))
 
 
 def kinds(before: Job | None, now: Job) -> list[Kind]:
@@ -68,6 +82,7 @@ def test_each_turn_of_a_job_is_told_once(before: Job | None, now: Job, told: lis
 
 def test_of_any_two_looks_at_a_job_no_kind_is_told_twice_and_every_end_is_told() -> None:
     looks = [job(*facts) for facts in product(JobState, ("", "x"), (2, 3), (1, 2))]
+    looks += [accounted(each, transactions=2) for each in looks if each.state is JobState.DONE]
     won = set()
     for before, now in product([None, *looks], looks):
         told = kinds(before, now)
@@ -76,6 +91,22 @@ def test_of_any_two_looks_at_a_job_no_kind_is_told_twice_and_every_end_is_told()
         assert (Kind.JOB_DONE in told or Kind.JOB_ABORTED in told) is new_end
         won |= set(told)
     assert won == {turn.kind for turn in TURNS}
+
+
+@pytest.mark.parametrize(
+    ("evidence", "told"),
+    [
+        ({"transactions": 0, "unknown": ""}, []),
+        ({"transactions": 2, "unknown": ""}, [Kind.LOSSES]),
+        ({"transactions": 0, "unknown": "its host is silent"}, [Kind.LOSSES]),
+        ({"transactions": 2, "unknown": "its host is silent"}, [Kind.LOSSES]),
+    ],
+)
+def test_what_a_job_lost_or_cannot_tell_is_told_when_it_is_done(evidence: Evidence, told: list[Kind]) -> None:
+    done = accounted(job(JobState.DONE), **evidence)
+    assert kinds(accounted(job(), **evidence), done) == [Kind.JOB_DONE, *told]
+    for notice in news_of_job(job(), done, at=5.0, by="orc1")[1:]:
+        assert (notice.severity, notice.sentence) == (Severity.CRITICAL, "what is lost")
 
 
 def test_a_notice_of_a_job_names_job_epoch_cluster_and_the_primary_it_replaces() -> None:

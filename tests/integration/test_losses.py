@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration import losses
-from tests.integration.record import step_of
+from tests.integration.record import Json, step_of
 from tests.integration.world import Outcome, World
 
 pytestmark = [pytest.mark.lab, pytest.mark.nightly]
@@ -46,7 +46,7 @@ def drop_relay_log(world: World, old: str, replica: str) -> None:
     world.sql(replica, "RESET REPLICA")
 
 
-def account_of(world: World, done: Outcome) -> losses.Json:
+def account_of(world: World, done: Outcome) -> Json:
     (found,) = (each for each in losses.accounts(world.record) if each["job"] == done.job["id"])
     return found
 
@@ -130,6 +130,7 @@ def test_what_the_only_holder_has_dropped_is_named_and_its_rows_when_the_host_is
     status = world.by_hand("status")
     assert f"{account['transactions']} transactions of {done.old} are lost" in status
     # The host is back, and its log has the rows.
+    world.lab.heal()
     host = world.host(done.old)
     host.power_on()
     for process in host.state().processes:

@@ -64,9 +64,10 @@ seconds:
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 
-from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql import connect
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql import MysqlError, connect
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.binlog import Tail, tail
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput, Unavailable
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.gtid import GtidSet
@@ -119,8 +120,9 @@ def _apply(scene: Scene, dump: Tail) -> tuple[GtidSet, str]:
             server.apply(_in_time(dump.statements, by))
     except Unavailable as error:
         fault = str(error)
-    with connect(node.address, node.port, patient) as fresh:
-        fresh.set_super_read_only(True)  # also waits for the end of what was being committed
+    with suppress(MysqlError), connect(node.address, node.port, login) as fresh:
+        fresh.set_super_read_only(True)  # waits for a commit under way; that it is not as before must not stop the job
+    with connect(node.address, node.port, login) as fresh:
         return GtidSet.parse(fresh.state().gtid_executed), fault
 
 

@@ -5,7 +5,6 @@ host is gone for everybody else."""
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 from pathlib import Path
@@ -49,5 +48,5 @@ def written_by(lab: Lab, node: str, gtids: str) -> set[Row]:
     program = lab.etc / "bin" / "mysqlbinlog"
     argv = [str(program) if program.exists() else "mysqlbinlog", "--no-defaults", "--verbose"]
     argv += ["--base64-output=DECODE-ROWS", f"--include-gtids={gtids}", *map(str, logs)]
-    done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False, env=dict(os.environ))
+    done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False, timeout=120)
     return {(int(writer), int(n)) for writer, n in INSERT.findall(done.stdout)}

@@ -20,7 +20,7 @@ PLAIN = b"\xfebin"
 ENCRYPTED = b"\xfdbin"
 # MySQL Source Code Documentation, "Binlog Event": timestamp, type, server id, length, end position, flags.
 _HEADER = struct.Struct("<IBIIIH")
-_FORMAT, _GTID = 15, 33
+_FORMAT, _GTID, _PREVIOUS = 15, 33, 35
 _CHECKSUM_BYTES = 4
 
 
@@ -36,11 +36,12 @@ class End(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Scan:
     """``offset``: where reading ended. ``gtids``: what begins before that, without a last one that is cut off, and
-    without those that bear a tag."""
+    without those that bear a tag. ``opened``: whether it says what earlier logs hold, before which it has nothing."""
 
     end: End
     offset: int
     gtids: GtidSet
+    opened: bool = False
 
 
 def _ending(data: memoryview, offset: int) -> End | None:
@@ -80,7 +81,7 @@ def scan(data: memoryview) -> Scan:
     if magic != PLAIN:
         return Scan(End.CUT if PLAIN.startswith(magic) else End.DAMAGED, 0, GtidSet())
     found: dict[str, list[list[int]]] = {}
-    offset, checked, end = len(PLAIN), False, End.WHOLE
+    offset, checked, opened, end = len(PLAIN), False, False, End.WHOLE
     last: list[int] | None = None
     while offset < len(data):
         ending = _ending(data, offset)
@@ -94,6 +95,7 @@ def scan(data: memoryview) -> Scan:
         elif checked and not _sound(event):
             end = End.DAMAGED
             break
+        opened = opened or kind == _PREVIOUS
         if kind == _GTID:
             uuid, number = _gtid(event)
             ranges = found.setdefault(uuid, [])
@@ -103,7 +105,7 @@ def scan(data: memoryview) -> Scan:
                 ranges.append([number, number])
             last = ranges[-1]
         offset += length
-    return Scan(end, offset, _without(found, last if end is End.CUT else None))
+    return Scan(end, offset, _without(found, last if end is End.CUT else None), opened)
 
 
 def _without(found: dict[str, list[list[int]]], last: list[int] | None) -> GtidSet:

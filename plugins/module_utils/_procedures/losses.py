@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .._adapters.agent import TlsFiles
-from .._adapters.mysql import connect
+from .._adapters.mysql import MysqlError, connect
 from .._adapters.zookeeper import Store
 from .._core.binlog import tail
 from .._core.binlog_rows import decoded
@@ -78,9 +78,21 @@ def salvage_lost(evidence: Evidence) -> GtidSet | None:
     return _set(str(evidence.get("lost") or ""))
 
 
-def executed_by(node: Node, neighbours: Neighbours) -> GtidSet:
-    with connect(node.address, node.port, neighbours.login) as server:
-        return GtidSet.parse(server.state().gtid_executed)
+def evidence_of(job: Job, step: str) -> Evidence:
+    return next((record.evidence for record in job.steps if record.step == step), {})
+
+
+def executed_by(node: Node, neighbours: Neighbours, job: Job) -> GtidSet:
+    """Now, or when the job promoted it: that it has died since must not keep the job from its end, because the next one
+    could not begin."""
+    try:
+        with connect(node.address, node.port, neighbours.login) as server:
+            return GtidSet.parse(server.state().gtid_executed)
+    except MysqlError:
+        had = evidence_of(job, "promote").get("gtid_executed_before") if node.name == job.candidate else None
+        if not isinstance(had, str):
+            raise
+        return GtidSet.parse(had)
 
 
 def _logs(
@@ -108,25 +120,27 @@ def take_account(
     seconds: float,
     now_at: float,
 ) -> LossManifest:
-    """What the job's old primary had and the cluster's primary has not; Unavailable when that one does not answer.
+    """What the job's old primary had and the cluster's primary has not.
 
-    ``state``: as it is now. A later job may have replaced the new primary, too.
+    ``state``: as it is now. A later job may have replaced the new primary, too; Unavailable when that one's primary does
+    not answer.
     """
     if job.candidate is None or "promote" not in job.steps_done:
         raise NotFound(f"job {job.id} promoted nobody, so it lost nothing")
     old, new = spec.node(job.old_primary), spec.node(state.primary)
     told = reported(reports(store, spec), old.name)
-    have = executed_by(new, neighbours)
+    have = executed_by(new, neighbours, job)
     question = SalvageRequest(
         cluster=spec.cluster, node=old.name, job=job.id, epoch=state.epoch, have=str(have), rows=True
     )
     logs, unread, rows = _logs(neighbours.agents, old, question, seconds)
-    evidence = next((record.evidence for record in job.steps if record.step == "salvage"), {})
     seen = Findings(
-        has=executed_by(new, neighbours),  # last: an old primary that replicates by now has what was written meanwhile
+        has=executed_by(
+            new, neighbours, job
+        ),  # last: an old primary that replicates by now has what was written meanwhile
         logs=logs,
         unread=unread,
-        salvage_lost=salvage_lost(evidence),
+        salvage_lost=salvage_lost(evidence_of(job, "salvage")),
         reported=told,
     )
     return manifest_of(

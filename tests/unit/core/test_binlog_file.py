@@ -12,7 +12,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.gtid import 
 
 UUID = "aaaaaaaa-0000-4000-8000-000000000001"
 OTHER = "bbbbbbbb-0000-4000-8000-000000000002"
-FORMAT, QUERY, GTID, TAGGED = 15, 2, 33, 42
+FORMAT, QUERY, GTID, PREVIOUS, TAGGED = 15, 2, 33, 35, 42
 
 
 def event(kind: int, body: bytes, checked: bool = True) -> bytes:
@@ -29,7 +29,7 @@ def gtid(number: int, uuid: str = UUID, checked: bool = True) -> bytes:
 def described(checked: bool = True) -> bytes:
     """The description of the format says last which checksum the log has; its own is as if the log had been closed."""
     body = struct.pack("<H50sI", 4, b"9.7.4", 0) + bytes(41) + bytes([checked])
-    return b"\xfebin" + event(FORMAT, body)[:-4] + b"????"
+    return b"\xfebin" + event(FORMAT, body)[:-4] + b"????" + event(PREVIOUS, bytes(8), checked)
 
 
 LOG = described() + gtid(1) + event(QUERY, b"BEGIN") + gtid(2) + event(QUERY, b"BEGIN") + gtid(7, OTHER)
@@ -52,6 +52,12 @@ def test_wherever_a_log_is_cut_that_is_said_and_never_called_damage() -> None:
         found = scan(memoryview(LOG[:size]))
         assert found.end is (End.WHOLE if size in ends else End.CUT), size
         assert found.offset <= size
+
+
+def test_a_log_is_open_once_it_says_what_earlier_ones_hold() -> None:
+    assert scan(memoryview(LOG)).opened
+    assert not scan(memoryview(described()[:-1])).opened
+    assert not scan(memoryview(b"")).opened
 
 
 def test_of_a_log_that_is_cut_the_last_transaction_is_not_counted() -> None:

@@ -86,10 +86,23 @@ def test_a_log_that_a_crash_cut_short_is_no_fault(logs: Logs) -> None:
 
 def test_a_newest_log_that_has_no_header_yet_is_passed_over(logs: Logs) -> None:
     logs.add(log(1), "", 1)
+    logs.add(log(2)[:50], "", printed="")
     logs.add(b"", "", printed="")
     answer = logs.ask()
     assert b":1'" in zlib.decompress(base64.b64decode(answer.dump))
-    assert answer.truncated
+    assert answer.unread == ""
+
+
+def test_behind_a_log_without_a_header_the_one_before_is_still_held_against_its_own_bytes(logs: Logs) -> None:
+    logs.add(log(1, 2), "", 1)
+    logs.add(b"", "", printed="")
+    assert logs.ask().missing == f"{UUID}:2"
+
+
+def test_where_no_log_has_a_header_nothing_is_known(logs: Logs) -> None:
+    logs.add(b"", "", printed="")
+    with pytest.raises(Unavailable, match="it has no header"):
+        logs.ask()
 
 
 def test_a_program_that_stops_early_without_a_word_is_found_out_and_what_it_left_is_named(logs: Logs) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import stat
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql import Login, MysqlError
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.private_file import write_private
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster import Node
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import Unavailable
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.gtid import GtidSet
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import (
@@ -19,10 +22,15 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation 
     Reach,
     ServerState,
 )
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import Evidence
-from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.losses import reported, salvage_lost
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import Evidence, Job, StepRecord
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.losses import (
+    executed_by,
+    reported,
+    salvage_lost,
+)
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import Neighbours
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.tail import unpack
-from tests.unit.core.worlds import UUID_A, UUID_B
+from tests.unit.core.worlds import UUID_A, UUID_B, job
 
 
 def report(node: str, uuid: str, executed: str, retrieved: str | None = None) -> Observation:
@@ -113,3 +121,27 @@ def test_a_manifest_can_be_read_by_its_owner_only_and_replaces_the_one_before(tm
 def test_a_manifest_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match=r"absent/orders-7\.json cannot be written: No such file or directory"):
         write_private(tmp_path / "absent" / "orders-7.json", b"rows")
+
+
+def promoted(executed: str) -> Job:
+    done = StepRecord(
+        step="promote",
+        epoch=2,
+        changed=True,
+        sentence="db2 is the writable primary",
+        evidence={"gtid_executed_before": executed},
+        finished_at=1.0,
+        seconds=0.1,
+    )
+    return replace(job(), candidate="db2", steps=(done,))
+
+
+def test_a_new_primary_that_has_died_since_is_taken_by_what_it_had_when_it_was_promoted() -> None:
+    # Nothing listens on this port of our own host, so the answer is a refusal at once.
+    nobody = Node(name="db2", address="127.0.0.1", port=1)
+    ways = Neighbours(login=Login(user="u", password="p", connect_timeout=2.0))
+    assert executed_by(nobody, ways, promoted(f"{UUID_A}:1-9")) == GtidSet.parse(f"{UUID_A}:1-9")
+    with pytest.raises(MysqlError):
+        executed_by(replace(nobody, name="db3"), ways, promoted(f"{UUID_A}:1-9"))
+    with pytest.raises(MysqlError):
+        executed_by(nobody, ways, replace(job(), candidate="db2"))

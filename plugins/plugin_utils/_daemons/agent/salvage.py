@@ -142,7 +142,7 @@ def _unread(path: Path, ending: Scan, missing: GtidSet, complaint: str) -> str:
     if ending.end is End.DAMAGED:
         return f"{path} is damaged from offset {ending.offset} on, so what it held there is not known"
     if missing:
-        return f"mysqlbinlog does not print all that {path} holds ({complaint or 'without a complaint'}); is it older?"
+        return f"mysqlbinlog does not print all that {path} holds ({complaint or 'it does not say why'}); is it older than the server?"
     if complaint and ending.end is End.WHOLE:
         return f"mysqlbinlog has not read {path} to its end: {complaint}"
     return ""
@@ -158,8 +158,11 @@ async def salvage(program: str, index: Path, have: GtidSet, seconds: float, *, r
     logs = listed(index)
     if not logs:
         raise Unavailable(f"the index of binary logs {index} names none")
+    ending = await look.scan(logs[-1])
+    while ending.end is End.CUT and not ending.opened and len(logs) > 1:  # begun in the moment of the crash
+        logs.pop()
+        ending = await look.scan(logs[-1])
     newest = logs[-1]
-    ending = await look.scan(newest)
     if ending.end is End.ENCRYPTED:
         raise Unavailable(f"{newest} is encrypted, and mysqlbinlog reads no encrypted log from a file")
     dumps: list[bytes] = []
@@ -169,15 +172,14 @@ async def salvage(program: str, index: Path, have: GtidSet, seconds: float, *, r
         header = previous(printed)
         if path == newest:
             complaint = complained
-        if header is None and not (path == newest and ending.end is End.CUT):
+        if header is None:
             raise Unavailable(f"{path} cannot be read: {complained or 'it has no header'}")
         if path != newest and complained:
             raise Unavailable(f"{path} cannot be read whole: {complained}")
         dumps.insert(0, printed)
-        if header is not None:
-            earlier = header
-            if earlier <= have:
-                break
+        earlier = header
+        if earlier <= have:
+            break
     dump = b"".join(dumps)
     found = await asyncio.to_thread(transactions, dump)
     missing = ending.gtids - have - found

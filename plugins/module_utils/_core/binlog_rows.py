@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from .binlog import ROW, Transaction, acts, split
 from .manifest import Change, LostRow, LostTransaction
 
-_HEAD = re.compile(rb"### (INSERT INTO|UPDATE|DELETE FROM) (`.*`)\s*$")
+_HEAD = re.compile(rb"### (INSERT INTO|UPDATE|DELETE FROM) (\S.*?)\s*$")
 _VALUE = re.compile(rb"###   (@[0-9]+)=(.*)$")
 _CHANGES = {b"INSERT INTO": Change.INSERT, b"UPDATE": Change.UPDATE, b"DELETE FROM": Change.DELETE}
 _FRAME = (b"BEGIN", b"COMMIT", b"ROLLBACK", b"XA ")
@@ -69,7 +69,8 @@ def _text(raw: bytes) -> str:
 
 
 def _table(quoted: bytes) -> str:
-    return ".".join(part.replace("``", "`") for part in re.findall(r"`((?:[^`]|``)+)`", _text(quoted)))
+    parts = re.findall(r"`((?:[^`]|``)+)`", _text(quoted))
+    return ".".join(part.replace("``", "`") for part in parts) or _text(quoted)
 
 
 def _rows(lines: Iterable[bytes]) -> Iterator[_Row]:

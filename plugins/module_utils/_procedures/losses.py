@@ -122,8 +122,8 @@ def take_account(
 ) -> LossManifest:
     """What the job's old primary had and the cluster's primary has not.
 
-    ``state``: as it is now. A later job may have replaced the new primary, too; Unavailable when that one's primary does
-    not answer.
+    ``state``: as it is now. A later job may have replaced the new primary, too; Unavailable when the primary of then
+    does not answer.
     """
     if job.candidate is None or "promote" not in job.steps_done:
         raise NotFound(f"job {job.id} promoted nobody, so it lost nothing")

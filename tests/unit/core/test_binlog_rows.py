@@ -117,6 +117,10 @@ def test_a_json_document_that_was_changed_in_part_is_one_value() -> None:
     assert row.after == {"@2": "JSON_REPLACE(@2, '$.a', 7)", "@3": "'x'"}
 
 
+def test_a_table_that_is_not_quoted_is_taken_as_it_is_named() -> None:
+    assert set(read(DUMP.replace(b"`app`.`writes`", b"app.writes"))[0].counts) == {"app.writes", "app.odd`name"}
+
+
 def test_bytes_that_are_no_text_do_not_stop_the_reading() -> None:
     (transaction, *_rest) = read(DUMP.replace(b"'old'", b"'\xff\xfe'"))
     assert transaction.rows[2].before["@3"] == r"'\xff\xfe'"

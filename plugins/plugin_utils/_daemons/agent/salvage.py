@@ -142,7 +142,8 @@ def _unread(path: Path, ending: Scan, missing: GtidSet, complaint: str) -> str:
     if ending.end is End.DAMAGED:
         return f"{path} is damaged from offset {ending.offset} on, so what it held there is not known"
     if missing:
-        return f"mysqlbinlog does not print all that {path} holds ({complaint or 'it does not say why'}); is it older than the server?"
+        why = complaint or "it does not say why; is it older than the server?"
+        return f"mysqlbinlog does not print all that {path} holds: {why}"
     if complaint and ending.end is End.WHOLE:
         return f"mysqlbinlog has not read {path} to its end: {complaint}"
     return ""

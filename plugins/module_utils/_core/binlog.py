@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 
 from .gtid import GtidSet
 
@@ -32,7 +33,8 @@ def _pieces(dump: bytes) -> Iterator[tuple[bool, bytes]]:
     """
     delimiter = b";"
     gathered: list[bytes] = []
-    for line in dump.split(b"\n"):
+    for ended in BytesIO(dump):  # one after the other: a dump may be large, and an agent has other things to do
+        line = ended.removesuffix(b"\n")
         if not gathered and line.startswith(_DELIMITER):
             delimiter = line[len(_DELIMITER) :].strip()
             continue

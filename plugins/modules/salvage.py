@@ -182,7 +182,9 @@ def act_with(scene: Scene, seconds: float) -> Outcome:
         GtidSet.parse(f"{answer.purged},{answer.missing}")
     except (Unavailable, InvalidInput) as error:
         sentence = f"nothing could be salvaged from {scene.old_primary.name}, what only it had is not known: {error}"
-        return Outcome(changed=False, sentence=sentence, evidence={"known": False, "reason": str(error)})
+        nothing: Evidence = {"known": False, "reason": str(error)}
+        # What an earlier run saw to the end of the logs still holds: nobody has written there since.
+        return Outcome(changed=False, sentence=sentence, evidence=kept if kept.get("known") is True else nothing)
     if not (dump.found - GtidSet.parse(before.gtid_executed) or answer.purged or answer.missing or answer.unread):
         sentence = f"{node.name} has everything that {scene.old_primary.name} had in its binary logs"
         evidence: Evidence = {"known": True, "found": "", "applied": "", "cut_off": str(dump.cut_off), "lost": ""}

@@ -23,15 +23,15 @@ class Findings:
     """All that is known of an old primary when the account is made.
 
     ``has``: what the new primary has executed. ``logs``: what the old one's binary logs hold beyond that, None when
-    nobody can read them now; ``unread``: why, or why not to their end. ``salvage_lost``: what the step ``salvage``
-    found and could not apply, None when it could not read the logs to their end. ``reported``: what the old primary
+    nobody can read them now; ``unread``: why, or why not to their end. ``salvaged``: what the step ``salvage``
+    found beyond its candidate, None when it could not read the logs to their end. ``reported``: what the old primary
     had executed, and what its replicas had received, by reports on record.
     """
 
     has: GtidSet
     logs: GtidSet | None
     unread: str
-    salvage_lost: GtidSet | None
+    salvaged: GtidSet | None
     reported: GtidSet
 
     @property
@@ -70,7 +70,7 @@ RECKONINGS: tuple[Reckoning, ...] = (
     Reckoning(
         "the old primary's binary logs were read when they were salvaged",
         lambda _seen: "",
-        lambda seen: seen.salvage_lost is not None,
+        lambda seen: seen.salvaged is not None,
     ),
     Reckoning(
         "the last reports on record",
@@ -82,7 +82,7 @@ RECKONINGS: tuple[Reckoning, ...] = (
 
 def reckon(seen: Findings) -> tuple[GtidSet, Reckoning]:
     """What is lost for certain, and by what rule that is known. Every road counts: who had it once has had it."""
-    had = seen.reported | (seen.logs or GtidSet()) | (seen.salvage_lost or GtidSet())
+    had = seen.reported | (seen.logs or GtidSet()) | (seen.salvaged or GtidSet())
     return had - seen.has, next(rule for rule in RECKONINGS if rule.matches(seen))
 
 

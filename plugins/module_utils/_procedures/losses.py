@@ -71,11 +71,12 @@ def reports(store: Store, spec: ClusterSpec) -> dict[str, Observation | None]:
     return found
 
 
-def salvage_lost(evidence: Evidence) -> GtidSet | None:
-    """What the step ``salvage`` found and could not apply; None when it did not see the logs to their end."""
+def salvaged(evidence: Evidence) -> GtidSet | None:
+    """What the step ``salvage`` found, applied or not: the candidate it was applied to need not be the one that was
+    promoted. None when it did not see the logs to their end."""
     if evidence.get("known") is not True:
         return None
-    return _set(str(evidence.get("lost") or ""))
+    return _set(str(evidence.get("found") or ""))
 
 
 def evidence_of(job: Job, step: str) -> Evidence:
@@ -140,7 +141,7 @@ def take_account(
         ),  # last: an old primary that replicates by now has what was written meanwhile
         logs=logs,
         unread=unread,
-        salvage_lost=salvage_lost(evidence_of(job, "salvage")),
+        salvaged=salvaged(evidence_of(job, "salvage")),
         reported=told,
     )
     return manifest_of(

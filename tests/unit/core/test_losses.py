@@ -26,9 +26,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.manifest imp
 )
 from tests.unit.core.worlds import UUID_A, UUID_B
 
-NOBODY = Findings(
-    has=GtidSet.parse(f"{UUID_A}:1-10"), logs=None, unread="", salvage_lost=None, reported=GtidSet.parse("")
-)
+NOBODY = Findings(has=GtidSet.parse(f"{UUID_A}:1-10"), logs=None, unread="", salvaged=None, reported=GtidSet.parse(""))
 
 
 def gtids(text: str) -> GtidSet:
@@ -61,7 +59,7 @@ def test_what_the_new_primary_has_is_not_lost_by_whatever_road_it_was_known() ->
             has=has,
             logs=None if logs is None else gtids(logs),
             unread="x",
-            salvage_lost=None if salvaged is None else gtids(salvaged),
+            salvaged=None if salvaged is None else gtids(salvaged),
             reported=gtids(reported),
         )
         lost, _rule = reckon(seen)
@@ -79,7 +77,7 @@ def test_a_host_that_does_not_answer_leaves_the_reports_and_says_that_there_may_
 
 
 def test_what_the_salvage_saw_to_the_end_is_complete_when_the_host_has_died_since() -> None:
-    found = account(replace(NOBODY, unread="db1 is silent", salvage_lost=gtids("A:12"))).account
+    found = account(replace(NOBODY, unread="db1 is silent", salvaged=gtids("A:12"))).account
     assert (found.lost, found.unknown) == (f"{UUID_A}:12", "")
 
 
@@ -98,11 +96,11 @@ def test_every_rule_wins_somewhere_and_only_complete_ones_say_nothing() -> None:
     won = set()
     choices = product((None, GtidSet(), gtids("A:11")), ("", "x"), (None, GtidSet()), (GtidSet(), gtids("A:1-12")))
     for logs, unread, salvaged, reported in choices:
-        seen = replace(NOBODY, logs=logs, unread=unread, salvage_lost=salvaged, reported=reported)
+        seen = replace(NOBODY, logs=logs, unread=unread, salvaged=salvaged, reported=reported)
         _lost, rule = reckon(seen)
         won.add(rule.learned)
         if not rule.unknown(seen):
-            assert seen.salvage_lost is not None or (seen.logs is not None and not seen.unread)
+            assert seen.salvaged is not None or (seen.logs is not None and not seen.unread)
     assert won == {rule.learned for rule in RECKONINGS}
 
 

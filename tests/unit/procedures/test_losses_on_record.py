@@ -26,7 +26,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes impor
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.losses import (
     executed_by,
     reported,
-    salvage_lost,
+    salvaged,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import Neighbours
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.tail import unpack
@@ -79,18 +79,18 @@ def test_without_a_report_of_the_primary_nothing_was_reported() -> None:
 
 
 @pytest.mark.parametrize(
-    ("evidence", "lost"),
+    ("evidence", "found"),
     [
         ({}, None),
         ({"known": False, "reason": "silence"}, None),
-        ({"known": False, "lost": f"{UUID_A}:3"}, None),
+        ({"known": False, "found": f"{UUID_A}:3", "lost": f"{UUID_A}:3"}, None),
         ({"known": True, "found": "", "applied": ""}, ""),
-        ({"known": True, "lost": f"{UUID_A}:3"}, f"{UUID_A}:3"),
-        ({"known": True, "lost": "garbage"}, ""),
+        ({"known": True, "found": f"{UUID_A}:3-4", "applied": f"{UUID_A}:3", "lost": f"{UUID_A}:4"}, f"{UUID_A}:3-4"),
+        ({"known": True, "found": "garbage"}, ""),
     ],
 )
-def test_only_a_salvage_that_saw_the_end_of_the_logs_says_what_was_lost(evidence: Evidence, lost: str | None) -> None:
-    assert salvage_lost(evidence) == (None if lost is None else GtidSet.parse(lost))
+def test_only_a_salvage_that_saw_the_end_of_the_logs_says_what_there_was(evidence: Evidence, found: str | None) -> None:
+    assert salvaged(evidence) == (None if found is None else GtidSet.parse(found))
 
 
 def packed(raw: bytes) -> str:

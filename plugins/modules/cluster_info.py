@@ -127,6 +127,10 @@ paused:
       writing, or that nobody has. Empty while no job is paused.
   returned: success
   type: dict
+losses:
+  description: What that job has lost, in one sentence; empty when nothing, or when no account was taken yet.
+  returned: success
+  type: str
 lock:
   description: The orchestrator that is at work on the cluster, if any.
   returned: success
@@ -140,10 +144,11 @@ from typing import Any
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import Caller, TlsFiles, base_url
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import run as run_now
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.codec import plain
-from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import open_store
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store, open_store
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster import Node
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput, Unavailable
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.explain import node_sentence
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.manifest import LossAccount
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import Observation
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.wire import OBSERVATION_PATH
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import (
@@ -152,6 +157,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes impor
     Screening,
     health_path,
     lock_path,
+    losses_path,
     screening_path,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
@@ -203,6 +209,16 @@ def _observations(parameters: Parameters, nodes: tuple[Node, ...]) -> dict[str, 
     return run_now(_ask(agent_files(parameters), nodes, parameters["agent_timeout"]))
 
 
+def losses_sentence(store: Store, cluster: str, job: str) -> str:
+    try:
+        found = store.read(losses_path(cluster, job), LossAccount)
+    except InvalidInput as error:
+        return f"the account of losses cannot be read, somebody changed it: {error}"
+    if found is None or (found.value.complete and not found.value.transactions):
+        return ""
+    return f"{found.value.sentence}; the playbook altair.mysql_ha.losses tells more"
+
+
 def run(parameters: Parameters, _check: bool) -> Result:
     place = keeper(parameters)
     with open_store(place.hosts, place.root, connect_seconds=place.connect_seconds) as store:
@@ -211,6 +227,7 @@ def run(parameters: Parameters, _check: bool) -> Result:
         health = {name: store.read(health_path(cluster, name), NodeHealth) for name in record.spec.names}
         screening = store.read(screening_path(cluster), Screening)
         plan = maintenance_plan(store, cluster)
+        losses = losses_sentence(store, cluster, record.job.value.id) if record.job else ""
         holder = store.read(lock_path(cluster), LockHolder)
     seen = _observations(parameters, record.spec.nodes)
     audit = audited_name(record.spec, state.primary, parameters["dns_timeout"]) if parameters["audit_dns"] else None
@@ -234,6 +251,7 @@ def run(parameters: Parameters, _check: bool) -> Result:
         "maintenance": show_maintenance(plan, time.time()),
         "job": plain(record.job.value) if record.job else {},
         "paused": show_pause(record.job.value) if record.job else {},
+        "losses": losses,
         "lock": holder.value.owner if holder else "",
     }
 

@@ -12,6 +12,7 @@ from typing import Any
 from kazoo.client import KazooClient
 from kazoo.exceptions import KazooException
 
+from tests.integration import losses
 from tests.integration.record import CLUSTER, ROOT, Json, Record, steps_of
 from tests.lab import acks, addresses, checker, credentials, daemons, failover, services, template
 from tests.lab.errors import LabError
@@ -117,6 +118,7 @@ class World:
         with template.connect(self.host(primary), "app", timeout=10) as session, session.cursor() as cursor:
             cursor.execute("TRUNCATE app.writes")
         (self.host("client").folder / "acks.jsonl").unlink(missing_ok=True)
+        self.record.delete(f"{CLUSTER}/losses")  # of rows that are gone from the log, too
 
     def _let_follow(self, name: str, primary: str) -> None:
         """A replica that strayed is pointed at the primary, unless it has what the primary has not."""
@@ -192,7 +194,8 @@ class World:
         self._wait_whole()
 
     def judge(self, *down: str) -> checker.Report:
-        return checker.check(self.lab, self.host("client").folder / "acks.jsonl", down=down)
+        log = self.host("client").folder / "acks.jsonl"
+        return checker.check(self.lab, log, manifest=losses.named(self.lab, self.record), down=down)
 
     @contextmanager
     def writing(self) -> Iterator[failover.Load]:
@@ -331,7 +334,8 @@ class World:
             hurt(old)
             job = self.wait_for_job(earlier)
             client.wait_for(lambda ack: ack.server != server and ack.acked > event)
-        report = checker.check(self.lab, client.log, event=event, down=[old] if stays_down else [])
+        named = losses.named(self.lab, self.record)
+        report = checker.check(self.lab, client.log, event=event, manifest=named, down=[old] if stays_down else [])
         return Outcome(old, str(job["candidate"]), job, report)
 
 

@@ -44,14 +44,17 @@ def _merge(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
 
 
 def _subtract(mine: Iterable[Interval], theirs: tuple[Interval, ...]) -> Iterator[Interval]:
+    begin = 0  # both are sorted: what lies before one interval lies before the next
     for interval in mine:
         first, last = interval
-        for cut_first, cut_last in theirs:
-            if cut_last < first or cut_first > last:
-                continue
+        while begin < len(theirs) and theirs[begin][1] < first:
+            begin += 1
+        place = begin
+        while place < len(theirs) and theirs[place][0] <= last:
+            cut_first, cut_last = theirs[place]
             if cut_first > first:
                 yield first, cut_first - 1
-            first = cut_last + 1
+            first, place = cut_last + 1, place + 1
         if first <= last:
             yield first, last
 

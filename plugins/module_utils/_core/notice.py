@@ -36,6 +36,7 @@ class Kind(StrEnum):
     JOB_TROUBLE = "job_trouble"
     JOB_DONE = "job_done"
     JOB_ABORTED = "job_aborted"
+    LOSSES = "losses"
     BREACH = "breach"
     UNPROTECTED = "unprotected"
     QUARANTINE = "quarantine"
@@ -81,6 +82,13 @@ KINDS: tuple[KindRow, ...] = (
     ),
     KindRow(Kind.JOB_DONE, "info", "orchestrator", "failover done", "a job is done"),
     KindRow(Kind.JOB_ABORTED, "warning", "orchestrator", "failover given up", "a job was given up by a person"),
+    KindRow(
+        Kind.LOSSES,
+        "critical",
+        "orchestrator",
+        "writes lost",
+        "a job is done and transactions are lost, or nobody can say whether any are",
+    ),
     KindRow(
         Kind.BREACH,
         "warning or critical; info where it is over",

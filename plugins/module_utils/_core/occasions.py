@@ -148,6 +148,12 @@ def _became(before: Job | None, now: Job, state: JobState) -> bool:
     return now.state is state and (before is None or _another(before, now) or before.state is not state)
 
 
+def _names_losses(job: Job) -> bool:
+    """Whether the step ``account`` has found any, or could not tell."""
+    evidence = next((step.evidence for step in job.steps if step.step == "account"), {})
+    return bool(evidence.get("transactions") or evidence.get("unknown"))
+
+
 TURNS: tuple[Turn, ...] = (
     Turn(
         Kind.JOB_OPENED,
@@ -202,6 +208,12 @@ TURNS: tuple[Turn, ...] = (
         lambda job: job.because + (f"; {_teams(job)}: restart what keeps the old address" if job.teams else ""),
         happened=lambda before, now: _became(before, now, JobState.DONE),
         teams=True,
+    ),
+    Turn(
+        Kind.LOSSES,
+        Severity.CRITICAL,
+        lambda job: next((step.sentence for step in job.steps if step.step == "account"), ""),
+        happened=lambda before, now: _became(before, now, JobState.DONE) and _names_losses(now),
     ),
     Turn(
         Kind.JOB_ABORTED,

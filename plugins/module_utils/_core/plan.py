@@ -50,6 +50,7 @@ FAILOVER: tuple[Step, ...] = (
         "find clients that still sit on the old primary, and disconnect them",
         awaited=False,
     ),
+    Step("account", "accounted", "name what the old primary had and the new one has not", awaited=False),
 )
 AWAITED: tuple[str, ...] = tuple(step.name for step in FAILOVER if step.awaited)
 

@@ -93,6 +93,11 @@ def promotion_path(cluster: str) -> str:
     return f"{CLUSTERS}/{cluster}/promotion"
 
 
+def losses_path(cluster: str, job: str) -> str:
+    """LossAccount: what the job lost; no rows."""
+    return f"{CLUSTERS}/{cluster}/losses/{job}"
+
+
 def pause_path(cluster: str) -> str:
     """MonitoringPause."""
     return f"{CLUSTERS}/{cluster}/pause"

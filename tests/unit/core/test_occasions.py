@@ -26,7 +26,13 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.occasions im
     notice_of_test,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.verdict import Verdict
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import Acknowledgement, Job, Suspicion
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import (
+    Acknowledgement,
+    Evidence,
+    Job,
+    StepRecord,
+    Suspicion,
+)
 from tests.unit.core import worlds
 from tests.unit.core.test_replay import screening
 
@@ -44,6 +50,20 @@ TEAMS = (Team(name="web", target="chat-web"), Team(name="billing", target="pager
 def asked(*answered: str, state: JobState = JobState.PAUSED) -> Job:
     given = tuple(Acknowledgement(team=name, by="ann", at=9.0) for name in answered)
     return replace(job(state), teams=TEAMS, acknowledgements=given, paused_at=60.0)
+
+
+def accounted(made: Job, **evidence: str | int | float | bool | list[str] | dict[str, str] | None) -> Job:
+    """With the word of the step that names what was lost."""
+    done = StepRecord(
+        step="account",
+        epoch=made.epoch,
+        changed=True,
+        sentence="what is lost",
+        evidence=evidence,
+        finished_at=1.0,
+        seconds=0.1,
+    )
+    return replace(made, steps=(*made.steps, done))
 
 
 def kinds(before: Job | None, now: Job) -> list[Kind]:
@@ -83,6 +103,7 @@ def test_each_turn_of_a_job_is_told_once(before: Job | None, now: Job, told: lis
 def test_of_any_two_looks_at_a_job_no_kind_is_told_twice_and_every_end_is_told() -> None:
     looks = [job(*facts) for facts in product(JobState, ("", "x"), (2, 3), (1, 2))]
     looks += [asked(*answered, state=state) for answered, state in product(((), ("web",)), JobState)]
+    looks += [accounted(each, transactions=2) for each in looks if each.state is JobState.DONE]
     won = set()
     for before, now in product([None, *looks], looks):
         told = kinds(before, now)
@@ -91,6 +112,22 @@ def test_of_any_two_looks_at_a_job_no_kind_is_told_twice_and_every_end_is_told()
         assert (Kind.JOB_DONE in told or Kind.JOB_ABORTED in told) is new_end
         won |= set(told)
     assert won == {turn.kind for turn in TURNS}
+
+
+@pytest.mark.parametrize(
+    ("evidence", "told"),
+    [
+        ({"transactions": 0, "unknown": ""}, []),
+        ({"transactions": 2, "unknown": ""}, [Kind.LOSSES]),
+        ({"transactions": 0, "unknown": "its host is silent"}, [Kind.LOSSES]),
+        ({"transactions": 2, "unknown": "its host is silent"}, [Kind.LOSSES]),
+    ],
+)
+def test_what_a_job_lost_or_cannot_tell_is_told_when_it_is_done(evidence: Evidence, told: list[Kind]) -> None:
+    done = accounted(job(JobState.DONE), **evidence)
+    assert kinds(accounted(job(), **evidence), done) == [Kind.JOB_DONE, *told]
+    for notice in news_of_job(job(), done, at=5.0, by="orc1")[1:]:
+        assert (notice.severity, notice.sentence) == (Severity.CRITICAL, "what is lost")
 
 
 def test_a_notice_of_a_job_names_job_epoch_cluster_and_the_primary_it_replaces() -> None:

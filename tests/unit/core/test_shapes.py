@@ -25,6 +25,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core import (
     cluster,
     fleet_breaker,
     maintenance,
+    manifest,
     observation,
     permission,
     standing,
@@ -35,7 +36,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core import (
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput
 from tests.unit.core.worlds import job
 
-MODULES = (cluster, fleet_breaker, maintenance, observation, standing, wire, znodes)
+MODULES = (cluster, fleet_breaker, maintenance, manifest, observation, standing, wire, znodes)
 SHAPES: dict[str, type[Any]] = {
     name: kind
     for module in MODULES
@@ -103,6 +104,14 @@ CHECKED: Mapping[type[Any], Callable[[], st.SearchStrategy[Any]]] = {
         node=st.none() | NODE_NAMES,
         begun_at=st.floats(0, 1e9),
         until_at=st.floats(1e9 + 1, 2e9),
+    ),
+    manifest.LossAccount: lambda: st.builds(
+        manifest.LossAccount,
+        lost=st.just("aaaaaaaa-0000-4000-8000-000000000001:1-3,aaaaaaaa-0000-4000-8000-000000000001:tag:7"),
+        transactions=st.just(6),
+        gtids_left_out=st.just(2),
+        since_at=st.floats(0, 1e9),
+        counted_at=st.floats(0, 1e9),
     ),
     cluster.ClusterSpec: lambda: st.builds(
         cluster.ClusterSpec,

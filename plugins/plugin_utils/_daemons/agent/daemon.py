@@ -317,7 +317,8 @@ class Agent:
         mysqld = self._settings.mysqld
         known = self._last.server.binlog_index if self._last.server else ""
         index = find_index(known, mysqld.data_folder)
-        return await salvage(mysqld.mysqlbinlog, index, GtidSet.parse(order.have), mysqld.salvage_seconds)
+        have = GtidSet.parse(order.have)
+        return await salvage(mysqld.mysqlbinlog, index, have, mysqld.salvage_seconds, rows=order.rows)
 
     async def _serve_stop(self, peer: Peer, order: StopRequest) -> StopAnswer:
         self._check_order(order)

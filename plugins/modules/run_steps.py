@@ -54,6 +54,10 @@ options:
     description: As in M(altair.mysql_ha.fence).
     type: bool
     default: false
+  accept_errant:
+    description: As in M(altair.mysql_ha.choose_candidate).
+    type: bool
+    default: false
   more_to_try:
     description: As in M(altair.mysql_ha.fence). When nothing is proven, the steps after the fence are left.
     type: bool
@@ -151,6 +155,7 @@ ARGUMENT_SPEC = {
     **AGENT_SPEC,
     **DNS_SPEC,
     "operator_vouches": {"type": "bool", "default": False},
+    "accept_errant": {"type": "bool", "default": False},
     "more_to_try": {"type": "bool", "default": False},
 }
 

@@ -24,7 +24,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes impor
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.candidates import Known, pick
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.feeding import Fed, feed
 from ansible_collections.altair.mysql_ha.plugins.modules.catch_up import drain
-from tests.contract.by_hand import await_that, has_row, sessions, sql, value, vertical, write_row
+from tests.contract.by_hand import await_that, has_row, sessions, skip, sql, value, vertical, write_row
 from tests.lab.addresses import HOSTS, MYSQL_PORT
 from tests.lab.credentials import PASSWORDS
 from tests.lab.lab import Lab
@@ -47,18 +47,6 @@ def executed(lab: Lab, host: str) -> GtidSet:
 
 def lacking(lab: Lab) -> GtidSet:
     return executed(lab, "db1") - executed(lab, "db2")
-
-
-def skip(lab: Lab, host: str, gtids: GtidSet) -> None:
-    """Let a server have transactions without what is in them."""
-    singles = [f"{uuid}:{n}" for uuid, ranges in gtids.sources for a, b in ranges for n in range(a, b + 1)]
-    empty = "".join(f"SET gtid_next = '{each}'; BEGIN; COMMIT;" for each in singles)
-    before = value(lab, host, "@@global.super_read_only")
-    sql(
-        lab,
-        host,
-        f"SET GLOBAL super_read_only = OFF; {empty} SET gtid_next = AUTOMATIC; SET GLOBAL super_read_only = {before}",
-    )
 
 
 def receiver(lab: Lab) -> str:

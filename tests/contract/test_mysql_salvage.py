@@ -75,7 +75,7 @@ def test_inserts_updates_deletes_null_bytes_and_ddl_are_read_as_what_they_did(la
     assert (answer.purged, answer.missing, answer.unread) == ("", "", "")
     inserted, updated, deleted, created = rows_of(dump)
     assert [row.after["@1"] for row in inserted.rows] == ["1", "2"]
-    assert inserted.rows[0].after["@2"] == r"'a\x0ab'"
+    assert inserted.rows[0].after["@2"] == r"'a\nb'"
     assert inserted.rows[0].after["@4"] == inserted.rows[1].after["@3"] == "NULL"
     assert inserted.rows[0].after["@3"].startswith(r"'\x00")
     assert {row.table for row in inserted.rows} == {"app.salvaged"}

@@ -226,6 +226,15 @@ class Server:
             if row["Id"] != own
         )
 
+    def commits_awaiting_answer(self) -> int:
+        """How many wait for a replica's semi-synchronous answer; 0 where that is not installed."""
+        rows = self.query("SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_source_wait_sessions'")
+        return sum(int(row["Value"]) for row in rows)
+
+    def set_semi_synchronous(self, on: bool) -> None:
+        """As a source. Off lets every commit that waits be acknowledged: kill their sessions first."""
+        self.query("SET GLOBAL rpl_semi_sync_source_enabled = %s", ("ON" if on else "OFF",))
+
     def stop_receivers(self) -> None:
         self.query("STOP REPLICA IO_THREAD")
 

@@ -16,9 +16,11 @@ def make_read_only(host: str, port: int, login: Login, unix_socket: str | None =
     """Blocking, for the read timeout at most; how many sessions were killed. Raises MysqlError.
 
     Read-only first: a session that is killed first could come back and write. But ``SET GLOBAL super_read_only``, which
-    lets no commit begin, waits for those under way and for locked tables, so the clients are killed beside it. One
-    whose commit waits for a semi-synchronous answer would else be told OK of what no replica has; killed, it is told
-    nothing.
+    lets no commit begin, waits for those under way and for locked tables, so the clients are killed beside it.
+
+    A commit that waits for a semi-synchronous answer waits on although its client is killed. Only then semi-synchronous
+    replication is turned off, which ends the wait: before, it would tell the client OK of what no replica has. As the
+    server takes no more commits, it is turned on again at once.
     """
     with connect(host, port, login, unix_socket, anew=True) as setter:
         own = setter.identity()
@@ -27,8 +29,13 @@ def make_read_only(host: str, port: int, login: Login, unix_socket: str | None =
 
 
 def _kill_while(server: Server, setting: Future[None], setter: int) -> int:
-    killed = 0
+    killed, released = 0, False
     while not wait([setting], AGAIN_SECONDS).done:
-        killed += server.kill_client_sessions(setter)
+        before, killed = killed, killed + server.kill_client_sessions(setter)
+        if before and not released and server.commits_awaiting_answer():
+            server.set_semi_synchronous(False)  # who waits now has been killed a round ago: no commit began since
+            released = True
     setting.result()
+    if released:
+        server.set_semi_synchronous(True)
     return killed + server.kill_client_sessions(setter)

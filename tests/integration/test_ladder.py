@@ -15,9 +15,9 @@ pytestmark = [pytest.mark.lab, pytest.mark.nightly]
 
 
 def paused(world: World) -> Json:
-    """A job that nothing lets go on: mysqld is suspended, and the agent, which would kill it, is dead."""
+    """A job that nothing lets go on: mysqld is suspended, and the agent, which would kill it, has been dead before."""
     old, earlier = world.primary, world.record.job
-    world.host(old).kill("agent")
+    world.leave_without_its_agent(old)
     world.host(old).stop("mysqld")
     job = world.wait_for_job(earlier, "paused")
     assert world.record.read(f"{CLUSTER}/state")["primary"] == old

@@ -292,13 +292,16 @@ class World:
         return self.record.job
 
     def isolate_without_its_agent(self, node: str) -> None:
-        """Kill a primary's agent and cut its host off once the voters have seen that it writes without one."""
+        self.leave_without_its_agent(node)
+        self.lab.isolate(node)
+
+    def leave_without_its_agent(self, node: str) -> None:
+        """Kill a primary's agent, and come back once the voters have seen that it writes without one."""
         self.host(node).kill("agent")
         self.wait_for("protection off", lambda: self.record.health(node).get("lease") == "off")
         # A suspicion is raised anew only after the one before was refuted, and a screening makes every voter look.
         before = self.suspicions(node)
         self.wait_for("refuted suspicions", lambda: self.suspicions(node) >= before + 5)
-        self.lab.isolate(node)
 
     def lose(self, node: str, how: Callable[[str], None]) -> None:
         """Take a host away by ``how``, in the moment after its last write.

@@ -94,8 +94,8 @@ def test_a_replica_that_was_away_at_the_repoint_does_not_stop_the_job_and_is_rep
     assert report.violations == []
     assert report.replicas_following == [away]
     assert world.record.job == job
-    said = [world.log(name, "orchestrator") for name in ("orc1", "orc2")]
-    assert any(f"orders/{away}: {away} follows {new}" in each for each in said)
+    line = f"orders/{away}: {away} follows {new}"
+    world.wait_for("its being said", lambda: any(line in world.log(name, "orchestrator") for name in ("orc1", "orc2")))
 
 
 @pytest.mark.scenario(48)

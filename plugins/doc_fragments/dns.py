@@ -12,7 +12,7 @@ options:
   tsig_key_file:
     description:
       - TSIG key that may update the cluster's zone, as C(tsig-keygen) prints it. Keep it at mode 0600.
-      - Needed unless O(provider=external).
+      - Needed unless C(provider=external).
     type: path
 requirements:
   - dnspython

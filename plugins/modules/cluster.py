@@ -114,7 +114,8 @@ options:
           - When no replica is known to lack no more than so many of the transactions that the primary was last known to
             have, and the primary's agent does not answer, so that they cannot be salvaged, nobody is promoted without a
             person's word.
-          - No limit unless it is given.
+          - Unless it is given, more than 100 that are known to be missing are too many, and what nobody can tell is no
+            hindrance.
         type: int
       overload_seconds_max:
         description:

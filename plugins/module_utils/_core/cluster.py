@@ -118,7 +118,8 @@ class Policy:
     """The choices a cluster's owners make beforehand. Times are in seconds.
 
     ``quorum_min``: how many replicas must live for a promotion. ``lag_seconds_max`` and ``transactions_missing_max``:
-    when no replica is known to be within them nobody is promoted without a person's word (None: no limit).
+    when no replica is known to be within them nobody is promoted without a person's word. None: no limit on lag; and of
+    transactions that are known to be missing everywhere, as many as were on their way (see permission.py).
     ``overload_seconds_max``: for how long a mysqld that works need not answer its agent before it counts as hung.
     ``acknowledge_seconds_max``: how long the teams have to answer a paused job before people are told, and then again
     every ``escalate_every_seconds``, who has not.

@@ -238,7 +238,14 @@ FACTS: dict[str | tuple[str, ...], tuple[Any, ...]] = {
     "maintenance": (None, MAINTENANCE),
     "cool_down_seconds_left": (0.0, 0.1),
     ("lag_seconds", "lag_seconds_max"): ((7.0, None), (7.0, 7.0), (7.1, 7.0), (None, 7.0)),
-    ("transactions_missing", "transactions_missing_max"): ((1, None), (0, 0), (1, 0), (None, 5)),
+    ("transactions_missing", "transactions_missing_max"): (
+        (100, None),
+        (101, None),
+        (0, 0),
+        (1, 0),
+        (None, 5),
+        (None, None),
+    ),
     "salvageable": (False, True),
     "primaries_troubled": (1, 3, 4),
 }

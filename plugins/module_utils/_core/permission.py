@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from .maintenance import Maintenance
 from .verdict import Verdict
 
-
 # Where a cluster's owners set no limit: more than what was on its way when the primary reported last is no such loss as
 # an asynchronous replica may have; it was down, or followed nobody. What cannot be told forbids nothing then.
 MISSING_MAX = 100

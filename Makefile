@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)/build/collections:$(CURDIR)
 export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: help setup demo test unit contract integration simulate lint types docs docs-check sanity ansible-lint
-.PHONY: flaps molecule build lab-down scenarios bench-fleet
+.PHONY: flaps molecule build lab-down scenarios bench-fleet bench-failover
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -42,6 +42,9 @@ flaps: setup ## random short flaps under load, MINUTES=30 SEED=1; writes build/f
 bench-fleet: setup ## one monitor and ten thousand simulated agents; NODES=100,1000,10000; writes build/fleet.json
 	@$(PYTHON) -m tests.fleet --nodes $(or $(NODES),$(FLEET))
 
+bench-failover: setup ## killed primaries, beside the bare cost of the statements; RUNS=20 LAGGING=yes; build/failover.json
+	@$(PYTHON) -m tests.bench --runs $(or $(RUNS),20) $(if $(LAGGING),--lagging)
+
 lint: setup ## one formatter, one linter
 	@build/venv/bin/ruff format --check .
 	@build/venv/bin/ruff check .
@@ -60,7 +63,10 @@ docs-check: setup ## fails when a generated page of docs/ is stale
 sanity: setup ## ansible-test sanity over a copy; PYTHON_VERSION=3.13 for the newest ansible-core
 	@tests/tools/sanity.sh
 
-ansible-lint: setup ## playbooks and roles, production profile
+ansible-bench-failover: setup ## killed primaries, beside the bare cost of the statements; RUNS=20 LAGGING=yes; build/failover.json
+	@$(PYTHON) -m tests.bench --runs $(or $(RUNS),20) $(if $(LAGGING),--lagging)
+
+lint: setup ## playbooks and roles, production profile
 	@build/venv/bin/ansible-lint --offline --profile production
 
 molecule: setup ## the roles on fresh systemd hosts, a killed primary replaced by what they installed

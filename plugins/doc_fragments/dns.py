@@ -10,9 +10,10 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   tsig_key_file:
-    description: TSIG key that may update the cluster's zone, as C(tsig-keygen) prints it. Keep it at mode 0600.
+    description:
+      - TSIG key that may update the cluster's zone, as C(tsig-keygen) prints it. Keep it at mode 0600.
+      - Needed unless C(provider=external).
     type: path
-    required: true
 requirements:
   - dnspython
 """

@@ -17,8 +17,10 @@ from ._adapters.agent import TlsFiles
 from ._adapters.mysql import Login, read_option_file
 from ._core.errors import AltairError, InvalidInput
 from ._core.maintenance import MaintenancePlan
+from ._core.znodes import Job
 from ._procedures.jobs import OPERATOR
-from ._procedures.step import Act, Keeper, Neighbours, run_step
+from ._procedures.keeping import Keeper
+from ._procedures.step import Act, Neighbours, run_step
 
 Parameters = dict[str, Any]
 Result = dict[str, Any]
@@ -48,7 +50,7 @@ AGENT_SPEC: dict[str, Any] = {
     "agent_key": {"type": "path", "required": True, "no_log": False},
     "agent_timeout": {"type": "float", "default": 3.0},
 }
-DNS_SPEC: dict[str, Any] = {"tsig_key_file": {"type": "path", "required": True, "no_log": False}}
+DNS_SPEC: dict[str, Any] = {"tsig_key_file": {"type": "path", "no_log": False}}
 
 
 def keeper(parameters: Parameters) -> Keeper:
@@ -110,6 +112,22 @@ def show_maintenance(plan: MaintenancePlan, now_at: float) -> list[Result]:
     ]
 
 
+def show_pause(job: Job) -> Result:
+    """For people: since when the job is paused and who has answered; empty when it is not."""
+    if job.paused_at is None:
+        return {}
+    given = job.acknowledged
+    return {
+        "since": readable_time(job.paused_at),
+        "teams": {
+            team.name: f"stopped writing, said {given[team.name].by} at {readable_time(given[team.name].at)}"
+            if team.name in given
+            else "has not answered"
+            for team in job.teams
+        },
+    }
+
+
 def agent_files(parameters: Parameters) -> TlsFiles:
     return TlsFiles(ca=parameters["agent_ca"], certificate=parameters["agent_cert"], key=parameters["agent_key"])
 
@@ -156,4 +174,6 @@ def main(argument_spec: dict[str, Any], work: Work) -> None:
     result = outcome(work, module.params, module.check_mode)
     if result.pop("failed", False):
         module.fail_json(**result)
+    for sentence in result.pop("warnings", ()):
+        module.warn(sentence)
     module.exit_json(**result)

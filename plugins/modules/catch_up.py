@@ -15,6 +15,8 @@ description:
     everything that was received is applied. Nothing that a replica has received is thrown away.
   - A replica that cannot be reached, or that is not done within the cluster's C(catch_up_seconds_max), is recorded as
     not drained and is no candidate. When no replica is drained the step fails.
+  - A replica that is delayed on purpose is not waited for, nor is one whose applier stops again after it was started
+    once. One that must not be promoted is waited for only as far as it has received what no candidate has.
 version_added: 0.1.0
 author: The altair.mysql_ha maintainers (!UNKNOWN)
 extends_documentation_fragment:
@@ -38,7 +40,9 @@ msg:
   returned: always
   type: str
 evidence:
-  description: For each replica one sentence; C(drained) lists those that have applied everything.
+  description:
+    - For each replica one sentence; C(drained) lists those that have applied everything.
+    - C(sources) tells which server a replica follows. Empty means the old primary, for as long as the job lasts.
   returned: success
   type: dict
 seconds:
@@ -48,19 +52,44 @@ seconds:
 """
 
 import time
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql import MysqlError, Server, connect
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster import Node
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql_facts import facts_of
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.candidate import (
+    left_to_apply,
+    received,
+    strays_to,
+    union,
+)
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster import ClusterSpec, Node
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import PostconditionFailed
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.gtid import GtidSet
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import ServerState
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import Evidence
 from ansible_collections.altair.mysql_ha.plugins.module_utils._module import MYSQL_SPEC, STEP_SPEC, main, step_work
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.candidates import Known, known_of
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.parallel import for_each_node
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import Outcome, Scene
 
 ARGUMENT_SPEC = {**STEP_SPEC, **MYSQL_SPEC}
+
+LOOK_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """A replica that receives nothing more: what it has, applied or not, and what of it is left to apply.
+
+    ``source``: see ``strays_to``; None, like all else, where the replica could not be asked (``fault``).
+    """
+
+    held: GtidSet = field(default_factory=GtidSet)
+    left: GtidSet = field(default_factory=GtidSet)
+    delay_seconds: int = 0
+    source: str | None = None
+    changed: bool = False
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,53 +101,116 @@ class Drain:
     sentence: str
 
 
-def left_to_apply(state: ServerState) -> GtidSet:
-    """What was received on any channel and is not executed."""
-    received = GtidSet()
-    for channel in state.channels:
-        received = received | GtidSet.parse(channel.gtid_retrieved)
-    return received - GtidSet.parse(state.gtid_executed)
+def _halt(scene: Scene, node: Node, known: Known) -> Halt:
+    others = scene.spec.others(scene.old_primary.name, node.name)
+    try:
+        with connect(node.address, node.port, scene.neighbours.login) as server:
+            state = server.state()
+            receiving = any(channel.receiver_running for channel in state.channels)
+            if receiving and not scene.check:
+                server.stop_receivers()
+                state = server.state()
+            return Halt(
+                held=received(state) | GtidSet.parse(state.gtid_executed),
+                left=left_to_apply(state),
+                delay_seconds=facts_of(server).delay_seconds,
+                source=strays_to(state, scene.old_primary, known.uuid(scene.old_primary.name), others),
+                changed=receiving,
+            )
+    except MysqlError as error:
+        return Halt(fault=str(error))
 
 
-def drain(server: Server, name: str, seconds_max: float, answer_seconds: float) -> Drain:
-    """Stop receiving, apply all; waits in slices shorter than the read timeout, so that a frozen server is noticed."""
-    before = server.state()
-    if any(channel.receiver_running for channel in before.channels):
-        server.stop_receivers()
-    if any(not channel.applier_running for channel in before.channels):
-        server.start_appliers()
-    left = left_to_apply(server.state())
+def drain(server: Server, name: str, wanted: GtidSet, seconds_max: float, answer_seconds: float) -> Drain:
+    """Apply what is wanted; waits in slices shorter than the read timeout, so that a frozen server is noticed.
+
+    An applier that stands is started once. One that stops again waits for a person, and nobody waits for it.
+    """
     deadline = time.monotonic() + seconds_max
-    waiting = left
-    while waiting:
-        slice_seconds = min(answer_seconds / 2, deadline - time.monotonic())
+    started = False
+    while True:
+        state = server.state()
+        if not all(channel.applier_running for channel in state.channels):
+            if started:
+                fault = facts_of(server).applier_error or "nothing says why"
+                return Drain(False, True, f"{name} does not get any further, its applier has stopped again: {fault}")
+            server.start_appliers()
+            started = True
+        slice_seconds = min(LOOK_SECONDS, answer_seconds / 2, deadline - time.monotonic())
         if slice_seconds <= 0:
-            return Drain(False, True, f"{name} has {len(waiting)} transactions left to apply after {seconds_max:g} s")
-        if server.wait_applied(str(left), slice_seconds):
-            break
-        waiting = left_to_apply(server.state())
-    changed = bool(left) or any(channel.receiver_running for channel in before.channels)
-    return Drain(True, changed, f"{name} has applied all it received ({len(left)} were left)")
+            waiting = len(wanted - GtidSet.parse(state.gtid_executed))
+            return Drain(False, True, f"{name} has {waiting} transactions left to apply after {seconds_max:g} s")
+        if server.wait_applied(str(wanted), slice_seconds):
+            return Drain(True, True, f"{name} has applied all it received ({len(wanted)} were left)")
 
 
-def _drain_node(scene: Scene, node: Node) -> Drain:
-    login = scene.neighbours.login
+def spared_of(node: Node, halt: Halt, wanted: GtidSet) -> Drain | None:
+    """Of one that is not waited for; None of the others."""
+    left = len(halt.left)
+    if halt.fault:
+        return Drain(False, False, halt.fault)
+    if not left:
+        return Drain(True, halt.changed, f"{node.name} has applied all it received (0 were left)")
+    if halt.delay_seconds:
+        sentence = f"{node.name} is delayed by {halt.delay_seconds} s and not waited for; {left} transactions are left"
+        return Drain(False, halt.changed, sentence)
+    if not wanted:
+        sentence = f"{node.name} is no candidate and has received nothing that a candidate lacks; it is not waited for"
+        return Drain(False, halt.changed, sentence)
+    return None
+
+
+def _drain_node(scene: Scene, node: Node, halt: Halt, wanted: GtidSet) -> Drain:
+    spared, login = spared_of(node, halt, wanted), scene.neighbours.login
+    if spared is not None:
+        return spared
+    if scene.check:
+        return Drain(False, True, f"{node.name} has {len(halt.left)} transactions left to apply")
     try:
         with connect(node.address, node.port, login) as server:
-            if scene.check:
-                left = len(left_to_apply(server.state()))
-                return Drain(left == 0, left > 0, f"{node.name} has {left} transactions left to apply")
-            return drain(server, node.name, scene.spec.policy.catch_up_seconds_max, login.read_timeout)
+            done = drain(server, node.name, wanted, scene.spec.policy.catch_up_seconds_max, login.read_timeout)
+            return replace(done, drained=done.drained and not left_to_apply(server.state()))
     except MysqlError as error:
-        return Drain(False, False, str(error))
+        return Drain(False, halt.changed, str(error))
+
+
+def wanted_of(
+    spec: ClusterSpec, old_primary: str, in_maintenance: Collection[str], halts: dict[str, Halt]
+) -> dict[str, GtidSet]:
+    """What each has to apply: all that a candidate has received; of the others', what no candidate has."""
+    candidates = {
+        node.name
+        for node in spec.others(old_primary)
+        if node.candidate
+        and spec.promotes_into(node.zone)
+        and node.name not in in_maintenance
+        and not halts[node.name].delay_seconds
+    }
+    held = union(halts[name].held for name in candidates)
+    return {name: halt.left if name in candidates else halt.left - held for name, halt in halts.items()}
+
+
+def sources_of(halts: dict[str, Halt], recorded: object) -> dict[str, str]:
+    """Who once followed the old primary in this job stays one of its replicas: since that was put on record it may have
+    been pointed at another one, to be fed."""
+    found = {name: halt.source for name, halt in halts.items() if halt.source is not None}
+    kept = recorded if isinstance(recorded, dict) else {}
+    return {**found, **{name: source for name, source in kept.items() if not source}}
 
 
 def act(scene: Scene) -> Outcome:
     if "promote" in scene.job.steps_done:  # the others follow the new primary by now: nothing to stop any more
         return Outcome(changed=False, sentence="the promotion is done", evidence=scene.evidence_of("catch_up"))
-    drains = for_each_node(scene.replicas, lambda node: _drain_node(scene, node))
+    known = known_of(scene.store, scene.spec, (), time.time())
+    halts = for_each_node(scene.replicas, lambda node: _halt(scene, node, known))
+    wanted = wanted_of(scene.spec, scene.old_primary.name, known.in_maintenance, halts)
+    drains = for_each_node(scene.replicas, lambda node: _drain_node(scene, node, halts[node.name], wanted[node.name]))
     drained = sorted(name for name, done in drains.items() if done.drained)
-    evidence: Evidence = {"drained": drained, **{name: done.sentence for name, done in drains.items()}}
+    evidence: Evidence = {
+        "drained": drained,
+        "sources": sources_of(halts, scene.evidence_of("catch_up").get("sources")),
+        **{name: done.sentence for name, done in drains.items()},
+    }
     if not drained and not scene.check:
         raise PostconditionFailed(
             "no replica could be drained: " + "; ".join(done.sentence for done in drains.values())

@@ -11,12 +11,21 @@ DOCUMENTATION = r"""
 module: choose_candidate
 short_description: Pick the replica to promote, and say why not the others
 description:
-  - Compares what the replicas have executed and picks the allowed one that lacks the least.
+  - Looks at the set-up and the transactions of all replicas, excludes those that must not be promoted, each with its
+    reason, and picks of the others the one that lacks the least.
   - When another live replica has transactions that the picked one lacks, the picked one follows that replica until it
-    has them too.
+    has them too, whether that one may be promoted or not. One that cannot give them is passed over, and what nobody
+    can give is named.
   - A choice that is on record stays, so that a job that is run again promotes the same node.
 version_added: 0.1.0
 author: The altair.mysql_ha maintainers (!UNKNOWN)
+options:
+  accept_errant:
+    description:
+      - A person's word that transactions which only a replica wrote are no reason against it, for where otherwise
+        nobody can be promoted. They become part of what the new primary has.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - altair.mysql_ha.zookeeper
   - altair.mysql_ha.mysql
@@ -38,12 +47,21 @@ msg:
   returned: always
   type: str
 evidence:
-  description: The candidate, and for each excluded replica the reason.
+  description:
+    - C(candidate); C(ranking), all that could be promoted, in order; C(excluded), the reason for each of the others.
+    - C(missing), how many transactions of what any live replica has each one lacked.
+    - C(fed_by), the replicas that the candidate caught up from; C(passed_over), why others of them could not give what
+      they have; C(not_fed), the transactions that a live replica has and the candidate did not get.
   returned: success
   type: dict
   sample:
     candidate: db2
-    excluded: {}
+    ranking: [db2]
+    excluded: {db3: its owners marked it as not a candidate}
+    missing: {db2: "4", db3: "0"}
+    fed_by: [db3]
+    passed_over: {}
+    not_fed: ""
 seconds:
   description: How long the step took.
   returned: success
@@ -51,62 +69,75 @@ seconds:
 """
 
 import time
+from dataclasses import replace
 
-from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql import MysqlError, connect
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.candidate import Choice, Contender
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import PostconditionFailed
-from ansible_collections.altair.mysql_ha.plugins.module_utils._module import MYSQL_SPEC, STEP_SPEC, main, step_work
-from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.candidates import pick
-from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.permit import nodes_in_maintenance
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.candidate import Choice, union
+from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
+    MYSQL_SPEC,
+    STEP_SPEC,
+    Parameters,
+    Result,
+    main,
+    step_work,
+)
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.candidates import Known, known_of, pick
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.feeding import Fed, feed
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import Outcome, Scene
 
-ARGUMENT_SPEC = {**STEP_SPEC, **MYSQL_SPEC}
+ARGUMENT_SPEC = {**STEP_SPEC, **MYSQL_SPEC, "accept_errant": {"type": "bool", "default": False}}
 
 
-def _feed(scene: Scene, contenders: dict[str, Contender], choice: Choice) -> str:
-    """Let the chosen one follow the most advanced until it has all that one has; returns the donor's name."""
-    chosen = scene.spec.node(choice.name or "")
-    donor = scene.spec.node(min((n for n in contenders if n in choice.missing), key=lambda name: choice.missing[name]))
-    lacking = contenders[donor.name].executed - contenders[chosen.name].executed
-    login = scene.neighbours.login
-    deadline = time.monotonic() + scene.spec.policy.catch_up_seconds_max
-    try:
-        with connect(chosen.address, chosen.port, login) as server:
-            channel = server.state().channels[0].name
-            server.follow(channel, donor.address, donor.port)
-            while not server.wait_applied(str(lacking), login.read_timeout / 2):
-                if time.monotonic() > deadline:
-                    raise PostconditionFailed(
-                        f"{chosen.name} could not take {len(lacking)} transactions from {donor.name} in time"
-                    )
-            server.stop_receivers()
-    except MysqlError as error:
-        raise PostconditionFailed(f"{chosen.name} could not catch up from {donor.name}: {error}") from None
-    return donor.name
-
-
-def act(scene: Scene) -> Outcome:
-    if scene.job.candidate is not None:
-        kept = scene.evidence_of("choose_candidate")
-        return Outcome(changed=False, sentence=f"{scene.job.candidate} was chosen already", evidence=kept)
-    recorded = scene.evidence_of("catch_up").get("drained")
-    drained = recorded if isinstance(recorded, list) else []
-    if scene.check and recorded is None:  # catch_up has only been rehearsed, too; it would have drained them
+def _known(scene: Scene, accept_errant: bool) -> Known:
+    caught_up = scene.evidence_of("catch_up")
+    drained, sources = caught_up.get("drained"), caught_up.get("sources")
+    if scene.check and drained is None:  # catch_up has only been rehearsed, too; it would have drained them
         drained = list(scene.spec.names)
-    worked_on = nodes_in_maintenance(scene.store, scene.spec, time.time())
-    choice, contenders = pick(scene.spec, scene.job.old_primary, scene.neighbours.login, drained, worked_on)
-    fed_by = None
-    if choice.missing.get(choice.name or "") and not scene.check:
-        fed_by = _feed(scene, contenders, choice)
+    known = known_of(
+        scene.store,
+        scene.spec,
+        drained if isinstance(drained, list) else [],
+        time.time(),
+        sources if isinstance(sources, dict) else {},
+    )
+    return replace(known, accept_errant=accept_errant)
+
+
+def told(choice: Choice, fed: Fed) -> Outcome:
+    not_fed = (choice.not_fed | union(each.gtids for each in choice.feedings)) - fed.executed
+    sentence = choice.because
+    for donor, fault in fed.faults.items():
+        sentence += f"; {donor} was passed over: {fault}"
+    if fed.faults and not_fed:
+        sentence += f"; {len(not_fed)} transactions were not got ({not_fed})"
     return Outcome(
         changed=True,
-        sentence=choice.because,
-        evidence={"candidate": choice.name, "excluded": choice.excluded, "fed_by": fed_by},
+        sentence=sentence,
+        evidence={
+            "candidate": choice.name,
+            "ranking": list(choice.ranking),
+            "excluded": choice.excluded,
+            "missing": {name: str(count) for name, count in choice.missing.items()},
+            "fed_by": [each.donor for each in choice.feedings if each.donor not in fed.faults],
+            "passed_over": fed.faults,
+            "not_fed": str(not_fed),
+        },
         candidate=choice.name,
     )
 
 
-run = step_work("choose_candidate", act)
+def act_with(scene: Scene, accept_errant: bool) -> Outcome:
+    if scene.job.candidate is not None:
+        kept = scene.evidence_of("choose_candidate")
+        return Outcome(changed=False, sentence=f"{scene.job.candidate} was chosen already", evidence=kept)
+    choice = pick(scene.spec, scene.job.old_primary, scene.neighbours.login, _known(scene, accept_errant))
+    if choice.name is None or not choice.feedings or scene.check:
+        return told(choice, Fed(union(each.gtids for each in choice.feedings), {}))
+    return told(choice, feed(scene.spec, scene.neighbours.login, choice.name, choice.feedings))
+
+
+def run(parameters: Parameters, check: bool) -> Result:
+    return step_work("choose_candidate", lambda scene: act_with(scene, parameters["accept_errant"]))(parameters, check)
+
 
 if __name__ == "__main__":
     main(ARGUMENT_SPEC, run)

@@ -13,6 +13,8 @@ short_description: Register a cluster, or change its description
 description:
   - Puts a cluster's nodes, its DNS name and its policies on record, where monitors and orchestrators find them at once.
   - O(primary) is taken at the first registration only. Later it is the jobs that say who is primary.
+  - Asks the authoritative name servers what they hold, and warns of what would hinder a failover. Nothing depends on
+    their answers.
 version_added: 0.1.0
 author: The altair.mysql_ha maintainers (!UNKNOWN)
 options:
@@ -49,6 +51,11 @@ options:
         description: Whether the node may ever be promoted.
         type: bool
         default: true
+      zone:
+        description:
+          - The place where the node stands, in words of your own, for example a data centre.
+          - Of replicas that lack equally few transactions one in the old primary's zone is promoted.
+        type: str
   dns:
     description: The name that leads applications to the primary.
     type: dict
@@ -107,7 +114,8 @@ options:
           - When no replica is known to lack no more than so many of the transactions that the primary was last known to
             have, and the primary's agent does not answer, so that they cannot be salvaged, nobody is promoted without a
             person's word.
-          - No limit unless it is given.
+          - Unless it is given, more than 100 that are known to be missing are too many, and what nobody can tell is no
+            hindrance.
         type: int
       overload_seconds_max:
         description:
@@ -116,6 +124,19 @@ options:
           - With V(0) one that works is given no more time than one that does not.
         type: float
         default: 30.0
+      acknowledge_seconds_max:
+        description: How long the O(teams) have to answer a paused job before people are told who has not.
+        type: float
+        default: 900.0
+      escalate_every_seconds:
+        description: How often that is told again, from then on, while the job stays paused.
+        type: float
+        default: 300.0
+      zones:
+        description: Only nodes of these zones are promoted. Any node when the list is empty.
+        type: list
+        elements: str
+        default: []
       thresholds:
         description:
           - From where on a value of a node is a breach, which is logged, put on record and told. A breach fails nothing
@@ -145,6 +166,28 @@ options:
             description: By what share of its limit a value must have come down before its breach is over.
             type: float
             default: 0.05
+  teams:
+    description: Whose applications write to the cluster. When a job pauses they are told to stop, and asked to say so.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Short name, as it is given to M(altair.mysql_ha.job).
+        type: str
+        required: true
+      target:
+        description:
+          - The name of the target among the orchestrators' C(notifications) that leads to the team. It is told of
+            paused jobs whatever else it wants.
+          - Without it the team is only named in what the other targets are told.
+        type: str
+  dns_timeout:
+    description:
+      - Seconds to wait for the name servers' answers; all are asked at once.
+      - With V(0) none is asked.
+    type: float
+    default: 2.0
 attributes:
   check_mode:
     description: Says whether anything would change.
@@ -181,6 +224,11 @@ spec:
   description: The description as it is on record now.
   returned: when O(state=present)
   type: dict
+warnings:
+  description: What is wrong with the cluster's name, each in a sentence, as M(altair.mysql_ha.cluster_info) finds it.
+  returned: when O(state=present) and something is
+  type: list
+  elements: str
 """
 
 from typing import Any
@@ -206,6 +254,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
     keeper,
     main,
 )
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.name_audit import audited_name
 
 NODE_OPTIONS: dict[str, Any] = {
     "name": {"type": "str", "required": True},
@@ -213,6 +262,7 @@ NODE_OPTIONS: dict[str, Any] = {
     "port": {"type": "int", "default": 3306},
     "agent_port": {"type": "int", "default": 8430},
     "candidate": {"type": "bool", "default": True},
+    "zone": {"type": "str"},
 }
 DNS_OPTIONS: dict[str, Any] = {
     "name": {"type": "str", "required": True},
@@ -236,8 +286,12 @@ POLICY_OPTIONS: dict[str, Any] = {
     "lag_seconds_max": {"type": "float"},
     "transactions_missing_max": {"type": "int"},
     "overload_seconds_max": {"type": "float", "default": 30.0},
+    "acknowledge_seconds_max": {"type": "float", "default": 900.0},
+    "escalate_every_seconds": {"type": "float", "default": 300.0},
+    "zones": {"type": "list", "elements": "str", "default": []},
     "thresholds": {"type": "dict", "default": {}, "options": THRESHOLD_OPTIONS},
 }
+TEAM_OPTIONS: dict[str, Any] = {"name": {"type": "str", "required": True}, "target": {"type": "str"}}
 ARGUMENT_SPEC: dict[str, Any] = {
     **CLUSTER_SPEC,
     **ZOOKEEPER_SPEC,
@@ -246,6 +300,8 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "nodes": {"type": "list", "elements": "dict", "options": NODE_OPTIONS},
     "dns": {"type": "dict", "options": DNS_OPTIONS},
     "policy": {"type": "dict", "default": {}, "options": POLICY_OPTIONS},
+    "teams": {"type": "list", "elements": "dict", "default": [], "options": TEAM_OPTIONS},
+    "dns_timeout": {"type": "float", "default": 2.0},
 }
 
 
@@ -254,7 +310,7 @@ def wanted_spec(parameters: Parameters) -> ClusterSpec:
     for option in ("nodes", "dns"):
         if not parameters[option]:
             raise InvalidInput(f"cluster {cluster} cannot be registered without '{option}'")
-    given = {"cluster": cluster, "nodes": parameters["nodes"], "dns": parameters["dns"], "policy": parameters["policy"]}
+    given = {"cluster": cluster, **{option: parameters[option] for option in ("nodes", "dns", "policy", "teams")}}
     return decode_plain(ClusterSpec, given, f"cluster {cluster}")
 
 
@@ -292,6 +348,12 @@ def deregister(store: Store, cluster: str, check: bool) -> Result:
     return {"changed": True, "msg": f"cluster {cluster} is no longer registered"}
 
 
+def warnings_about(spec: ClusterSpec, primary: str, seconds: float) -> Result:
+    """What a failover would stumble over, said while there is time; an empty result when all is well."""
+    found = audited_name(spec, primary, seconds) if seconds > 0 else ()
+    return {"warnings": [each.sentence for each in found]} if found else {}
+
+
 def run(parameters: Parameters, check: bool) -> Result:
     checked_name(parameters["cluster"], "cluster name")
     wanted = wanted_spec(parameters) if parameters["state"] == "present" else None
@@ -299,7 +361,10 @@ def run(parameters: Parameters, check: bool) -> Result:
     with open_store(place.hosts, place.root, connect_seconds=place.connect_seconds) as store:
         if wanted is None:
             return deregister(store, parameters["cluster"], check)
-        return register(store, wanted, parameters["primary"], check)
+        done = register(store, wanted, parameters["primary"], check)
+        state = store.read(state_path(wanted.cluster), ClusterState)
+    primary = state.value.primary if state else parameters["primary"]
+    return {**done, **warnings_about(wanted, primary, parameters["dns_timeout"])}
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ description:
   - Reads the cluster's description, who is primary and since which epoch, the health of its nodes, an open suspicion,
     the last screening with its reason, announced maintenance, and the job under way or the last that ended. Changes
     nothing.
-  - With a certificate it also asks every agent for what it finds now.
+  - With a certificate it also asks every agent for what it finds now, and with O(audit_dns) every authoritative name
+    server for what it holds.
 version_added: 0.1.0
 author: The altair.mysql_ha maintainers (!UNKNOWN)
 options:
@@ -31,6 +32,14 @@ options:
     description: Seconds to wait for the agents' answers; all are asked at once.
     type: float
     default: 3.0
+  audit_dns:
+    description: Whether to look for what is wrong with the cluster's name. Needs dnspython, and no key.
+    type: bool
+    default: false
+  dns_timeout:
+    description: Seconds to wait for the name servers' answers; all are asked at once.
+    type: float
+    default: 2.0
 attributes:
   check_mode:
     description: Nothing is changed anyway.
@@ -87,6 +96,14 @@ nodes:
       monitor has said anything yet are left out.
   returned: success
   type: dict
+dns:
+  description:
+    - What is wrong with the cluster's name, each in a sentence; empty when all is well. A server that does not answer,
+      no address, several, another than the primary's, a time to live above the cluster's C(ttl_seconds), servers that
+      disagree.
+  returned: when O(audit_dns=true)
+  type: list
+  elements: str
 suspicion:
   description: The open suspicion, if any.
   returned: success
@@ -104,6 +121,16 @@ job:
   description: The job under way, or the last that ended.
   returned: success
   type: dict
+paused:
+  description:
+    - Of a paused job C(since) when it is, and for each of its C(teams) who has acknowledged that it has stopped
+      writing, or that nobody has. Empty while no job is paused.
+  returned: success
+  type: dict
+losses:
+  description: What that job has lost, in one sentence; empty when nothing, or when no account was taken yet.
+  returned: success
+  type: str
 lock:
   description: The orchestrator that is at work on the cluster, if any.
   returned: success
@@ -117,10 +144,11 @@ from typing import Any
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import Caller, TlsFiles, base_url
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import run as run_now
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.codec import plain
-from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import open_store
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store, open_store
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster import Node
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput, Unavailable
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.explain import node_sentence
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.manifest import LossAccount
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import Observation
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.wire import OBSERVATION_PATH
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import (
@@ -129,6 +157,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes impor
     Screening,
     health_path,
     lock_path,
+    losses_path,
     screening_path,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
@@ -140,8 +169,10 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
     keeper,
     main,
     show_maintenance,
+    show_pause,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import read_record
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.name_audit import audited_name
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.permit import maintenance_plan
 
 ARGUMENT_SPEC: dict[str, Any] = {
@@ -151,6 +182,8 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "agent_cert": {"type": "path"},
     "agent_key": {"type": "path", "no_log": False},
     "agent_timeout": {"type": "float", "default": 3.0},
+    "audit_dns": {"type": "bool", "default": False},
+    "dns_timeout": {"type": "float", "default": 2.0},
 }
 
 
@@ -176,6 +209,16 @@ def _observations(parameters: Parameters, nodes: tuple[Node, ...]) -> dict[str, 
     return run_now(_ask(agent_files(parameters), nodes, parameters["agent_timeout"]))
 
 
+def losses_sentence(store: Store, cluster: str, job: str) -> str:
+    try:
+        found = store.read(losses_path(cluster, job), LossAccount)
+    except InvalidInput as error:
+        return f"the account of losses cannot be read, somebody changed it: {error}"
+    if found is None or (found.value.complete and not found.value.transactions):
+        return ""
+    return f"{found.value.sentence}; the playbook altair.mysql_ha.losses tells more"
+
+
 def run(parameters: Parameters, _check: bool) -> Result:
     place = keeper(parameters)
     with open_store(place.hosts, place.root, connect_seconds=place.connect_seconds) as store:
@@ -184,9 +227,13 @@ def run(parameters: Parameters, _check: bool) -> Result:
         health = {name: store.read(health_path(cluster, name), NodeHealth) for name in record.spec.names}
         screening = store.read(screening_path(cluster), Screening)
         plan = maintenance_plan(store, cluster)
+        losses = losses_sentence(store, cluster, record.job.value.id) if record.job else ""
         holder = store.read(lock_path(cluster), LockHolder)
     seen = _observations(parameters, record.spec.nodes)
+    audit = audited_name(record.spec, state.primary, parameters["dns_timeout"]) if parameters["audit_dns"] else None
+    named = {} if audit is None else {"dns": [each.sentence for each in audit]}
     return {
+        **named,
         "changed": False,
         "msg": f"{state.primary} is primary of cluster {cluster} since epoch {state.epoch}",
         "spec": plain(record.spec),
@@ -203,6 +250,8 @@ def run(parameters: Parameters, _check: bool) -> Result:
         "screening": plain(screening.value) if screening else {},
         "maintenance": show_maintenance(plan, time.time()),
         "job": plain(record.job.value) if record.job else {},
+        "paused": show_pause(record.job.value) if record.job else {},
+        "losses": losses,
         "lock": holder.value.owner if holder else "",
     }
 

@@ -74,13 +74,14 @@ verdict:
 """
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import Caller
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import run as converse
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.nameserver import read_key_file
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store, open_store
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import Refused
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import Conflict, NotFound, Refused
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.health import Health
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.permission import (
     BLOCKERS,
@@ -122,6 +123,8 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.permit
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.screening import Means
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.screenings import put_on_record, screening_of
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import REHEARSAL
+
+TRIES = 3
 
 ARGUMENT_SPEC = {
     **CLUSTER_SPEC,
@@ -219,24 +222,31 @@ def _put_on_record(store: Store, finding: Finding) -> None:
         note_trouble(store, found.cluster, found.primary, by=operator_name(), now_at=now_at)
 
 
+def _open(store: Store, parameters: Parameters, check: bool) -> Result:
+    record = read_record(store, parameters["cluster"])
+    if record.job is not None and not record.job.value.state.ended:
+        return _take_over(store, record, check)
+    finding = _find(store, record, parameters)
+    if not check:
+        _put_on_record(store, finding)
+    _refuse_if_blocked(finding, record.spec.cluster)
+    verdict = finding.rule.verdict.value
+    if check:
+        sentence = f"a job would be opened: {finding.rule.because}"
+        return {"changed": True, "msg": sentence, "epoch": REHEARSAL, "job": "", "verdict": verdict}
+    job = open_job(store, record, owner=operator_name(), because=finding.rule.because, now_at=time.time())
+    return _opened(job, f"job {job.id} is open: {finding.rule.because}", verdict)
+
+
 def run(parameters: Parameters, check: bool) -> Result:
     if parameters["tsig_key_file"]:
         read_key_file(parameters["tsig_key_file"])
     place = keeper(parameters)
     with open_store(place.hosts, place.root, connect_seconds=place.connect_seconds) as store:
-        record = read_record(store, parameters["cluster"])
-        if record.job is not None and not record.job.value.state.ended:
-            return _take_over(store, record, check)
-        finding = _find(store, record, parameters)
-        if not check:
-            _put_on_record(store, finding)
-        _refuse_if_blocked(finding, record.spec.cluster)
-        verdict = finding.rule.verdict.value
-        if check:
-            sentence = f"a job would be opened: {finding.rule.because}"
-            return {"changed": True, "msg": sentence, "epoch": REHEARSAL, "job": "", "verdict": verdict}
-        job = open_job(store, record, owner=operator_name(), because=finding.rule.because, now_at=time.time())
-        return _opened(job, f"job {job.id} is open: {finding.rule.because}", verdict)
+        for _try in range(TRIES - 1):
+            with suppress(Conflict, NotFound):  # an orchestrator has answered the suspicion meanwhile, as it often does
+                return _open(store, parameters, check)
+        return _open(store, parameters, check)
 
 
 if __name__ == "__main__":

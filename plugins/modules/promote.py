@@ -52,7 +52,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors impor
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.gtid import GtidSet
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import ServerState
 from ansible_collections.altair.mysql_ha.plugins.module_utils._module import MYSQL_SPEC, STEP_SPEC, main, step_work
-from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import current_job, read_record
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import begin_promotion
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import Outcome, Scene
 
 ARGUMENT_SPEC = {**STEP_SPEC, **MYSQL_SPEC}
@@ -86,8 +86,7 @@ def act(scene: Scene) -> Outcome:
             )
         else:
             _refuse_undrained(before, node.name)
-            # The last look at the epoch before the one act that cannot be taken back.
-            current_job(read_record(scene.store, scene.spec.cluster), scene.job.epoch)
+            begin_promotion(scene.store, scene.spec.cluster, scene.job.epoch, node.name)
             server.forget_source()
             server.set_super_read_only(False)
             state, changed = server.state(), True

@@ -49,9 +49,11 @@ msg:
 evidence:
   description:
     - C(found) and C(applied), GTID sets of what the old primary had beyond the candidate and of what was applied.
+      Nothing is applied when logs before were removed, because that would leave a hole.
     - C(cut_off), the transaction that the crash left incomplete in the log, if any. It was never acknowledged.
     - C(lost), what could not be applied although it was found.
-    - C(known) is false when the old primary's host did not answer, so that nobody can say what was lost.
+    - C(known) is false when the old primary's host did not answer, or its log could not be read to its end, so that
+      nobody can say what else was lost. C(reason) says which.
   returned: success
   type: dict
 seconds:
@@ -60,21 +62,17 @@ seconds:
   type: float
 """
 
-import base64
-import binascii
-import zlib
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
 
-from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import Caller, base_url
-from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import run as ask
-from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql import MysqlError, Server, connect
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.binlog import statements, transactions
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql import MysqlError, connect
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.binlog import Tail, tail
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput, Unavailable
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.gtid import GtidSet
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.wire import (
-    SALVAGE_PATH,
-    SalvageAnswer,
-    SalvageRequest,
-)
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.wire import SalvageAnswer, SalvageRequest
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import Evidence
 from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
     AGENT_SPEC,
     MYSQL_SPEC,
@@ -85,80 +83,113 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
     step_work,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import Outcome, Scene
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.tail import fetch
 
 ARGUMENT_SPEC = {**STEP_SPEC, **MYSQL_SPEC, **AGENT_SPEC, "salvage_timeout": {"type": "float", "default": 30.0}}
 
+ANSWER_SECONDS = 30.0  # one statement may be a large transaction's commit
 
-async def _fetch(scene: Scene, have: str, seconds: float) -> SalvageAnswer:
-    node, neighbours = scene.old_primary, scene.neighbours
-    if neighbours.agents is None:
-        raise InvalidInput("salvage needs agent_ca, agent_cert and agent_key")
-    order = SalvageRequest(
-        cluster=scene.spec.cluster, node=node.name, job=scene.job.id, epoch=scene.job.epoch, have=have
+
+def _question(scene: Scene, have: str) -> SalvageRequest:
+    job = scene.job
+    return SalvageRequest(
+        cluster=scene.spec.cluster, node=scene.old_primary.name, job=job.id, epoch=job.epoch, have=have
     )
-    async with Caller(neighbours.agents) as caller:
-        url = base_url(node.address, node.agent_port) + SALVAGE_PATH
-        return await caller.post(url, order, SalvageAnswer, seconds)
 
 
-def _unpack(answer: SalvageAnswer) -> bytes:
-    try:
-        return zlib.decompress(base64.b64decode(answer.dump, validate=True))
-    except (binascii.Error, zlib.error) as error:
-        raise Unavailable(f"the agent's answer is damaged ({error})") from None
+def _in_time(each: Iterable[bytes], by: float) -> Iterator[bytes]:
+    """The statements, as long as there is time for another."""
+    for statement in each:
+        if time.monotonic() > by:
+            raise Unavailable("there was no time to apply more; the policy's catch_up_seconds_max is over")
+        yield statement
 
 
-def _apply(scene: Scene, server: Server, dump: bytes, found: GtidSet, truncated: bool) -> Outcome:
-    """Apply, then look. What is missing afterwards is named as lost, unless it is the transaction the crash cut off."""
+def _apply(scene: Scene, dump: Tail) -> tuple[GtidSet, str]:
+    """What the candidate has executed after the attempt, and what stopped it, if anything did.
+
+    The first statement that fails ends it: what comes later may build on that.
+    """
+    node, login = scene.candidate, scene.neighbours.login
+    patient = replace(login, read_timeout=max(login.read_timeout, ANSWER_SECONDS))
+    by = time.monotonic() + scene.spec.policy.catch_up_seconds_max
     fault = ""
     try:
-        server.admit_appliers()
-        server.apply(statements(dump))
-    except MysqlError as error:
+        with connect(node.address, node.port, patient) as server:
+            server.admit_appliers()
+            server.apply(_in_time(dump.statements, by))
+    except Unavailable as error:
         fault = str(error)
-    with connect(scene.candidate.address, scene.candidate.port, scene.neighbours.login) as fresh:
-        missing = found - GtidSet.parse(fresh.state().gtid_executed)
-    cut_off = truncated and not fault and len(missing) == 1
-    applied, lost = found - missing, GtidSet() if cut_off else missing
-    sentence = f"{scene.candidate.name} was given {len(applied)} transactions that only {scene.old_primary.name} had"
+    with suppress(MysqlError), connect(node.address, node.port, login) as fresh:
+        fresh.set_super_read_only(True)  # waits for a commit under way; that it is not as before must not stop the job
+    with connect(node.address, node.port, login) as fresh:
+        return GtidSet.parse(fresh.state().gtid_executed), fault
+
+
+def _sentence(scene: Scene, applied: GtidSet, lost: GtidSet, fault: str, unread: str) -> str:
+    old = scene.old_primary.name
+    said = f"{scene.candidate.name} was given {len(applied)} transactions that only {old} had"
     if lost:
-        sentence += f"; {len(lost)} more could not be applied and are lost ({lost}): {fault or 'they had no effect'}"
+        said += f"; {len(lost)} more could not be applied and are lost ({lost}): {fault or 'they had no effect'}"
+    return f"{said}; there may be more: {unread}" if unread else said
+
+
+def _settle(scene: Scene, executed: str, answer: SalvageAnswer, dump: Tail) -> Outcome:
+    """Apply, then look. What is missing afterwards is named as lost, unless the crash cut it off."""
+    have, purged = GtidSet.parse(executed), GtidSet.parse(answer.purged)
+    found = dump.found - have
+    fault = answer.unread
+    if purged:
+        fault = f"{len(purged)} before them were in binary logs that are removed, and would leave a hole"
+    elif scene.check:
+        return Outcome(changed=True, sentence=f"{len(found)} transactions would be applied to {scene.candidate.name}")
+    now = have
+    if found and not purged:
+        now, stopped = _apply(scene, dump)
+        fault = stopped or fault
+    all_there = found | purged | GtidSet.parse(answer.missing)
+    lost, applied = all_there - now, found & now
+    evidence: Evidence = {
+        "known": not answer.unread,
+        "found": str(all_there),
+        "applied": str(applied),
+        "cut_off": str(dump.cut_off),
+        "lost": str(lost),
+    }
+    if answer.unread:
+        evidence["reason"] = answer.unread
     return Outcome(
         changed=bool(applied),
-        sentence=sentence,
-        evidence={
-            "known": True,
-            "found": str(found),
-            "applied": str(applied),
-            "cut_off": str(missing - lost),
-            "lost": str(lost),
-        },
+        sentence=_sentence(scene, applied, lost, fault, answer.unread),
+        evidence=evidence,
     )
 
 
 def act_with(scene: Scene, seconds: float) -> Outcome:
+    kept = scene.evidence_of("salvage")
     if "promote" in scene.job.steps_done:
-        return Outcome(changed=False, sentence="the promotion is done", evidence=scene.evidence_of("salvage"))
-    node = scene.candidate
+        return Outcome(changed=False, sentence="the promotion is done", evidence=kept)
+    node, files = scene.candidate, scene.neighbours.agents
+    if files is None:
+        raise InvalidInput("salvage needs agent_ca, agent_cert and agent_key")
     with connect(node.address, node.port, scene.neighbours.login) as server:
         before = server.state()
-        if before.writable:  # promoted by a run that died before it could say so: it is too late to add to its past
-            return Outcome(changed=False, sentence=f"{node.name} is writable already", evidence={"known": False})
-        try:
-            answer = ask(_fetch(scene, before.gtid_executed, seconds))
-            dump = _unpack(answer)
-        except Unavailable as error:
-            sentence = (
-                f"nothing could be salvaged from {scene.old_primary.name}, what only it had is not known: {error}"
-            )
-            return Outcome(changed=False, sentence=sentence, evidence={"known": False, "reason": str(error)})
-        found = transactions(dump) - GtidSet.parse(before.gtid_executed)
-        if not found:
-            sentence = f"{node.name} has everything that {scene.old_primary.name} had in its binary logs"
-            return Outcome(changed=False, sentence=sentence, evidence={"known": True, "found": "", "applied": ""})
-        if scene.check:
-            return Outcome(changed=True, sentence=f"{len(found)} transactions would be applied to {node.name}")
-        return _apply(scene, server, dump, found, answer.truncated)
+    if before.writable:  # promoted by a run that died before it could say so: it is too late to add to its past
+        return Outcome(changed=False, sentence=f"{node.name} is writable already", evidence=kept or {"known": False})
+    try:
+        answer, printed = fetch(files, scene.old_primary, _question(scene, before.gtid_executed), seconds)
+        dump = tail(printed)
+        GtidSet.parse(f"{answer.purged},{answer.missing}")
+    except (Unavailable, InvalidInput) as error:
+        sentence = f"nothing could be salvaged from {scene.old_primary.name}, what only it had is not known: {error}"
+        nothing: Evidence = {"known": False, "reason": str(error)}
+        # What an earlier run saw to the end of the logs still holds: nobody has written there since.
+        return Outcome(changed=False, sentence=sentence, evidence=kept if kept.get("known") is True else nothing)
+    if not (dump.found - GtidSet.parse(before.gtid_executed) or answer.purged or answer.missing or answer.unread):
+        sentence = f"{node.name} has everything that {scene.old_primary.name} had in its binary logs"
+        evidence: Evidence = {"known": True, "found": "", "applied": "", "cut_off": str(dump.cut_off), "lost": ""}
+        return Outcome(changed=False, sentence=sentence, evidence=evidence)
+    return _settle(scene, before.gtid_executed, answer, dump)
 
 
 def run(parameters: Parameters, check: bool) -> Result:

@@ -203,3 +203,11 @@ def test_garbage_in_settings_and_maintenance_is_set_aside_and_garbage_in_a_troub
     assert decide(store).primaries_troubled == 5
     plain.set(f"{root}/fleet/breaker", encode(FleetBreaker(primaries_max=5)))
     assert decide(store).primaries_troubled_max == 5
+
+
+def test_only_a_replica_in_the_policys_zones_counts_as_promotable(store: Store) -> None:
+    one, two, three = SPEC.nodes
+    policy = replace(SPEC.policy, zones=("north",))
+    store.put(cluster_path("orders"), replace(SPEC, nodes=(one, replace(two, zone="north"), three), policy=policy))
+    now = decide(store)
+    assert (now.nodes_live, now.promotable, now.lag_seconds) == (2, 1, 7.0)

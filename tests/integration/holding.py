@@ -11,6 +11,7 @@ from tests.integration.world import World
 from tests.lab import hold_callback
 
 ORCHESTRATORS = ("orc1", "orc2")
+WAITS = "Carry out in one go what writers wait for"
 
 
 class Hold:
@@ -22,15 +23,20 @@ class Hold:
         self._folders = {name: world.host(name).folder / "home" / "plugins" / "callback" for name in ORCHESTRATORS}
 
     def set_up(self) -> None:
-        fresh = [name for name, folder in self._folders.items() if not (folder / "hold.py").exists()]
-        for name in fresh:
-            self._folders[name].mkdir(parents=True)
-            shutil.copy(Path(hold_callback.__file__), self._folders[name] / "hold.py")
-        if fresh:
-            self._world.restart(*fresh)  # the process that waits warm has not loaded it
         for folder in self._folders.values():
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy(Path(hold_callback.__file__), folder / "hold.py")
             (folder / "held").unlink(missing_ok=True)
             (folder / "hold").write_text(self._step)
+        before = {name: self._waiting(name) for name in self._folders}
+        self._world.restart(*self._folders)  # the processes that wait warm have begun without it
+        self._world.wait_for(
+            "playbooks that wait", lambda: all(self._waiting(name) > many for name, many in before.items())
+        )
+
+    def _waiting(self, name: str) -> int:
+        """How many playbooks of that orchestrator have come to the task that waits for the job."""
+        return self._world.log(name, "playbook").count(f"TASK [{WAITS}]")
 
     def wait(self) -> str:
         """The orchestrator whose playbook stands there now; the other one would not stand still any more."""

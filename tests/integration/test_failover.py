@@ -12,7 +12,18 @@ from tests.lab import addresses
 
 pytestmark = pytest.mark.lab
 
-STEPS = ["pause_monitoring", "fence", "catch_up", "choose_candidate", "salvage", "promote", "switch_dns", "repoint"]
+STEPS = [
+    "pause_monitoring",
+    "fence",
+    "catch_up",
+    "choose_candidate",
+    "salvage",
+    "promote",
+    "switch_dns",
+    "repoint",
+    "disconnect_clients",
+    "account",
+]
 
 
 def kill_mysqld(world: World, node: str) -> None:

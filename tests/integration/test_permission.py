@@ -18,6 +18,8 @@ from tests.lab.lab import Lab
 
 pytestmark = pytest.mark.lab
 
+REPORT_SECONDS = 8.0  # four beats of the profile of these tests: by then what a primary has done is in its last report
+LOSING = "no replica is known to have enough of the primary's transactions, and its binary log cannot be read"
 DEAD = "its agent saw mysqld exit, and neither the orchestrator nor a replica reaches it"
 MAINTAINED = "it is in maintenance"
 TOO_MANY = "too many primaries are in trouble at once, so the fault is likely not theirs; a person has to look"
@@ -195,3 +197,28 @@ def test_why_tells_every_answer_judges_it_anew_and_notices_a_record_that_was_cha
     world.record.write(path, b"{")
     assert "the record of screenings cannot be read, somebody changed it" in world.by_hand("why")
     world.record.delete(path)
+
+
+@pytest.mark.scenario(32)
+@pytest.mark.nightly
+def test_replicas_that_were_down_while_the_primary_wrote_are_not_promoted_without_a_person(world: World) -> None:
+    world.wait_protected()
+    old, replicas, earlier = world.primary, world.replicas, world.record.job
+    for name in replicas:
+        world.host(name).kill("mysqld")
+    with world.writing() as client:
+        many = client.acked()[-1].n + 100  # of each of the client's writers
+        client.wait_for(lambda ack: ack.n >= many)
+        world.lab.partition(old, "client")
+        time.sleep(REPORT_SECONDS)
+        world.host(old).power_off()
+        for name in replicas:
+            world.host(name).start("mysqld")
+        world.wait_for("the reason", lambda: LOSING in world.record.screening.get("blockers", []))
+        assert world.record.job == earlier
+        assert all(world.fenced(name) for name in replicas)
+        world.by_hand("failover", altair_force=True, altair_operator_vouches=True)
+        client.wait_for_another_server()
+    job = world.record.job
+    assert (job["state"], job["old_primary"]) == ("done", old)
+    assert world.judge(old).writable == [job["candidate"]]

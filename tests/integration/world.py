@@ -12,6 +12,7 @@ from typing import Any
 from kazoo.client import KazooClient
 from kazoo.exceptions import KazooException
 
+from tests.integration import losses
 from tests.integration.record import CLUSTER, ROOT, Json, Record, steps_of
 from tests.lab import acks, addresses, checker, credentials, daemons, failover, services, template
 from tests.lab.errors import LabError
@@ -117,6 +118,7 @@ class World:
         with template.connect(self.host(primary), "app", timeout=10) as session, session.cursor() as cursor:
             cursor.execute("TRUNCATE app.writes")
         (self.host("client").folder / "acks.jsonl").unlink(missing_ok=True)
+        self.record.delete(f"{CLUSTER}/losses")  # of rows that are gone from the log, too
 
     def _let_follow(self, name: str, primary: str) -> None:
         """A replica that strayed is pointed at the primary, unless it has what the primary has not."""
@@ -192,7 +194,8 @@ class World:
         self._wait_whole()
 
     def judge(self, *down: str) -> checker.Report:
-        return checker.check(self.lab, self.host("client").folder / "acks.jsonl", down=down)
+        log = self.host("client").folder / "acks.jsonl"
+        return checker.check(self.lab, log, manifest=losses.named(self.lab, self.record), down=down)
 
     @contextmanager
     def writing(self) -> Iterator[failover.Load]:
@@ -289,13 +292,16 @@ class World:
         return self.record.job
 
     def isolate_without_its_agent(self, node: str) -> None:
-        """Kill a primary's agent and cut its host off once the voters have seen that it writes without one."""
+        self.leave_without_its_agent(node)
+        self.lab.isolate(node)
+
+    def leave_without_its_agent(self, node: str) -> None:
+        """Kill a primary's agent, and come back once the voters have seen that it writes without one."""
         self.host(node).kill("agent")
         self.wait_for("protection off", lambda: self.record.health(node).get("lease") == "off")
         # A suspicion is raised anew only after the one before was refuted, and a screening makes every voter look.
         before = self.suspicions(node)
         self.wait_for("refuted suspicions", lambda: self.suspicions(node) >= before + 5)
-        self.lab.isolate(node)
 
     def lose(self, node: str, how: Callable[[str], None]) -> None:
         """Take a host away by ``how``, in the moment after its last write.
@@ -331,7 +337,8 @@ class World:
             hurt(old)
             job = self.wait_for_job(earlier)
             client.wait_for(lambda ack: ack.server != server and ack.acked > event)
-        report = checker.check(self.lab, client.log, event=event, down=[old] if stays_down else [])
+        named = losses.named(self.lab, self.record)
+        report = checker.check(self.lab, client.log, event=event, manifest=named, down=[old] if stays_down else [])
         return Outcome(old, str(job["candidate"]), job, report)
 
 

@@ -137,10 +137,10 @@ def registration(lab: Lab, **policy: object) -> Settings:
 
 
 def playbook(
-    lab: Lab, name: str, variables: Mapping[str, object], *extra: str, timeout: float = 120
+    lab: Lab, name: str, variables: Mapping[str, object], *extra: str, timeout: float = 120, host: str = "client"
 ) -> tuple[int, str]:
-    """Run a playbook of the collection by hand, on the client host; returns the exit code and what it printed."""
-    client = lab.host("client")
+    """Run a playbook of the collection by hand, on that host; returns the exit code and what it printed."""
+    client = lab.host(host)
     home = client.folder / "home"
     home.mkdir(exist_ok=True)
     given = {**playbook_variables(lab, "client"), **variables}

@@ -98,14 +98,15 @@ def fail_over(
     tell: Callable[[Event], None],
     *,
     primary: str = "db1",
-    warm_seconds: float = 3.0,
+    warm_up: Callable[[], None] = lambda: time.sleep(3.0),
     after_seconds: float = 2.0,
+    writers: int = 4,
     rate: float = 300,
 ) -> Failover:
-    """Write, hurt the primary, wait until the job has ended and writes go on, then judge."""
-    with load(lab, rate=rate) as client:
+    """Write, warm up, hurt the primary, wait until the job has ended and writes go on, then judge."""
+    with load(lab, writers=writers, rate=rate) as client:
         old = client.wait_for(lambda _ack: True).server
-        time.sleep(warm_seconds)
+        warm_up()
         with watching(lab, tell) as timeline:
             event, killed_at = time.monotonic(), time.time()
             hurt()

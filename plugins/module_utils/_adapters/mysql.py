@@ -16,7 +16,9 @@ from typing import Any
 
 from .._core.errors import InvalidInput, Unavailable
 from .._core.observation import Channel, Reach, ServerState
+from .._core.sessions import Session
 from . import deps
+from .kept import Kept
 from .option_file import options_of
 
 with deps.declare("PyMySQL"):
@@ -30,9 +32,14 @@ _DUBIOUS_CODES = frozenset(
 _DUBIOUS_CODES |= frozenset({2049, 2054, 2059, 2061, 3118, 3159, 3955})
 # ... and those with which the connection broke: the other end went away.
 _LOST_CODES = frozenset({2002, 2003, 2006, 2013, 2055})
+_UNKNOWN_THREAD = 1094
 # In the process list: threads of the server's own, and what a replica's receiver does.
 _SERVERS_OWN = frozenset({"system user", "event_scheduler"})
 _DUMPS = frozenset({"Binlog Dump", "Binlog Dump GTID"})
+_CONFIGURATIONS = (
+    "SELECT * FROM performance_schema.replication_connection_configuration WHERE CHANNEL_NAME = %s",
+    "SELECT * FROM performance_schema.replication_applier_configuration WHERE CHANNEL_NAME = %s",
+)
 _NO_WAY_THERE = frozenset({errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH, errno.ENETDOWN})
 
 
@@ -124,6 +131,7 @@ class Server:
     def __init__(self, connection: Any, address: str) -> None:
         self._connection = connection
         self.address = address
+        self.as_opened = True  # nothing has changed the session's own variables
 
     def close(self) -> None:
         self._connection.close()
@@ -168,8 +176,18 @@ class Server:
         """Let accounts with CONNECTION_ADMIN write, and only those: super_read_only off, read_only stays on."""
         self.query("SET GLOBAL super_read_only = OFF")
 
+    def answers(self) -> bool:
+        """Whether the connection that was opened a while ago still stands."""
+        try:
+            self._connection.ping(reconnect=False)
+        except (pymysql.err.MySQLError, OSError):
+            self.close()
+            return False
+        return True
+
     def apply(self, statements: Iterable[bytes]) -> None:
         """Execute what mysqlbinlog printed, statement by statement, in its own character set."""
+        self.as_opened = False
         try:
             for statement in statements:
                 self._connection.query(statement)
@@ -179,24 +197,43 @@ class Server:
                 f"MySQL at {self.address} failed to apply a salvaged event: {_text(error)}", reach, code
             ) from error
 
-    def kill_client_sessions(self) -> int:
-        """Disconnect every client but this one and the server's own threads; return how many were killed."""
-        own = self.query("SELECT CONNECTION_ID() AS id")[0]["id"]
-        sessions = [
-            row["Id"]
+    def identity(self) -> int:
+        """Of this connection, in the server's list."""
+        return int(self.query("SELECT CONNECTION_ID() AS id")[0]["id"])
+
+    def kill_client_sessions(self, *spared: int) -> int:
+        """Disconnect every client but this one, those ``spared`` and the server's own threads; return how many were
+        killed."""
+        clients = (one for one in self.sessions() if one.user not in _SERVERS_OWN and one.command not in _DUMPS)
+        return sum(self.kill(one.id) for one in clients if one.id not in spared)
+
+    def kill(self, session: int) -> bool:
+        """Disconnect one; False when it has left by itself."""
+        try:
+            self.query(f"KILL CONNECTION {int(session)}")
+        except MysqlError as error:
+            if error.code != _UNKNOWN_THREAD:
+                raise
+            return False
+        return True
+
+    def sessions(self) -> tuple[Session, ...]:
+        """Who is connected, without this connection and without what anybody executes."""
+        own = self.identity()
+        return tuple(
+            Session(id=row["Id"], user=row["User"] or "", host=row["Host"] or "", command=row["Command"])
             for row in self.query("SHOW PROCESSLIST")
-            if row["Id"] != own and row["User"] not in _SERVERS_OWN and row["Command"] not in _DUMPS
-        ]
-        killed = 0
-        for session in sessions:
-            try:
-                self.query(f"KILL CONNECTION {int(session)}")
-            except MysqlError as error:
-                if error.code != 1094:  # unknown thread: it left by itself
-                    raise
-            else:
-                killed += 1
-        return killed
+            if row["Id"] != own
+        )
+
+    def commits_awaiting_answer(self) -> int:
+        """How many wait for a replica's semi-synchronous answer; 0 where that is not installed."""
+        rows = self.query("SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_source_wait_sessions'")
+        return sum(int(row["Value"]) for row in rows)
+
+    def set_semi_synchronous(self, on: bool) -> None:
+        """As a source. Off lets every commit that waits be acknowledged: kill their sessions first."""
+        self.query("SET GLOBAL rpl_semi_sync_source_enabled = %s", ("ON" if on else "OFF",))
 
     def stop_receivers(self) -> None:
         self.query("STOP REPLICA IO_THREAD")
@@ -219,10 +256,28 @@ class Server:
         self.query("STOP REPLICA")
         self.query("RESET REPLICA ALL")
 
-    def follow(self, channel: str, host: str, port: int) -> None:
-        """Point ``channel`` at another source and start it; its account, TLS and other options stay as they are.
+    def stop_receiver(self, channel: str) -> None:
+        self.query("STOP REPLICA IO_THREAD FOR CHANNEL %s", (channel,))
+
+    def options_of(self, channel: str) -> dict[str, str]:
+        """Every option of ``channel`` but its password, and its filters, by the server's own columns."""
+        found: dict[str, Any] = {}
+        for of_channel in _CONFIGURATIONS:
+            for row in self.query(of_channel, (channel,)):
+                found |= row
+        filters = self.query(
+            "SELECT FILTER_NAME AS name, FILTER_RULE AS rule FROM performance_schema.replication_applier_filters"
+            " WHERE CHANNEL_NAME = %s",
+            (channel,),
+        )
+        found |= {row["name"]: row["rule"] for row in filters}
+        return {name: str(value) for name, value in found.items()}
+
+    def aim(self, channel: str, host: str, port: int) -> None:
+        """Stop ``channel`` and point it at another source; its account, TLS and other options stay as they are.
 
         The heartbeat has to be said again: the server sets it to its default in every such statement that does not.
+        Throws relay logs away: drain first.
         """
         kept = self.query(
             "SELECT HEARTBEAT_INTERVAL AS seconds FROM performance_schema.replication_connection_configuration"
@@ -236,7 +291,14 @@ class Server:
             " FOR CHANNEL %s",
             (host, port, channel),
         )
+
+    def start(self, channel: str) -> None:
         self.query("START REPLICA FOR CHANNEL %s", (channel,))
+
+    def follow(self, channel: str, host: str, port: int) -> None:
+        """Point ``channel`` at another source and start it."""
+        self.aim(channel, host, port)
+        self.start(channel)
 
 
 def _channel(row: dict[str, Any]) -> Channel:
@@ -258,9 +320,7 @@ def _text(error: Exception) -> str:
     return str(error.args[1]) if len(error.args) > 1 else str(error)
 
 
-@contextmanager
-def connect(host: str, port: int, login: Login, unix_socket: str | None = None) -> Iterator[Server]:
-    """Open, hand out, close. Raises MysqlError, whose ``reach`` tells a dead server from one that turns us away."""
+def _open(host: str, port: int, login: Login, unix_socket: str | None = None) -> Server:
     deps.require("PyMySQL")
     address = unix_socket or f"{host}:{port}"
     tls = None if unix_socket else _tls(login)
@@ -283,8 +343,42 @@ def connect(host: str, port: int, login: Login, unix_socket: str | None = None) 
     except (pymysql.err.MySQLError, OSError) as error:
         reach, code = classify(error)
         raise MysqlError(f"MySQL at {address} does not let us in: {_text(error)}", reach, code) from error
-    with closing(connection):
-        yield Server(connection, address)
+    return Server(connection, address)
+
+
+@contextmanager
+def connect(
+    host: str, port: int, login: Login, unix_socket: str | None = None, *, anew: bool = False
+) -> Iterator[Server]:
+    """Open, hand out, close. Raises MysqlError, whose ``reach`` tells a dead server from one that turns us away.
+
+    Within ``keeping_connections`` one that is open already is handed out, unless it is to be opened ``anew``.
+    """
+    kept = _Keeping.connections
+    if kept is not None and unix_socket is None and not anew:
+        with kept.borrow((host, port, login), lambda: _open(host, port, login)) as server:
+            yield server
+        return
+    with closing(_open(host, port, login, unix_socket)) as server:
+        yield server
+
+
+class _Keeping:
+    """What ``keeping_connections`` holds for this process; None outside of it."""
+
+    connections: Kept[Server] | None = None
+
+
+@contextmanager
+def keeping_connections() -> Iterator[None]:
+    """For the block's length a connection outlives its use, for all threads: for one job, which comes back to the same
+    servers step after step. Not to be nested."""
+    kept = _Keeping.connections = Kept[Server]()
+    try:
+        yield
+    finally:
+        _Keeping.connections = None
+        kept.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .._core.errors import Conflict, InvalidInput, Unavailable
 from . import deps
@@ -23,6 +26,9 @@ with deps.declare("dnspython"):
     import dns.rdatatype
     import dns.tsig
     import dns.update
+
+    # EOFError: the server hung up before it answered.
+    _FAILURES = (dns.exception.DNSException, OSError, EOFError)
 
 # A quoted string, a comment of any of BIND's three kinds, a mark, a word.
 _TOKEN = re.compile(r'"([^"]*)"|(?:#|//)[^\n]*|/\*.*?\*/|([{};])|([^\s"{};]+)', re.DOTALL)
@@ -80,7 +86,7 @@ def resolve(server: str, port: int, name: str, kind: str, seconds: float) -> Ans
     query.flags &= ~dns.flags.RD
     try:
         reply, _tcp = dns.query.udp_with_fallback(query, server, timeout=seconds, port=port)
-    except (dns.exception.DNSException, OSError) as error:
+    except _FAILURES as error:
         raise Unavailable(f"the name server {server} does not answer for {name}: {_text(error)}") from error
     rcode = reply.rcode()
     if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN) or not reply.flags & dns.flags.AA:
@@ -106,7 +112,8 @@ def replace_address(
 ) -> None:
     """In one signed message: only if ``name`` still holds exactly ``old`` (empty: no such record), make it ``new``.
 
-    Raises Conflict when it holds something else, InvalidInput when the key is refused, Unavailable otherwise.
+    Raises Conflict when it holds something else, InvalidInput when the key or our clock is refused, Unavailable
+    otherwise: then the update may have been carried out all the same, if its answer was lost.
     """
     deps.require("dnspython")
     kind = record_type(new)
@@ -126,11 +133,35 @@ def replace_address(
     update.replace(owner, ttl_seconds, kind, new)
     try:
         reply = dns.query.tcp(update, server, timeout=seconds, port=port)
+    except dns.tsig.PeerBadTime:
+        question = dns.message.make_query(zone, "SOA")
+        question.use_tsig(keyring, keyname=dns.name.from_text(key.name), algorithm=dns.name.from_text(key.algorithm))
+        raise InvalidInput(_clock_sentence(server, _seconds_ahead(server, port, question, seconds))) from None
     except dns.tsig.PeerError as error:
         raise InvalidInput(f"the name server {server} refuses the TSIG key '{key.name}': {_text(error)}") from None
-    except (dns.exception.DNSException, OSError) as error:
+    except _FAILURES as error:
         raise Unavailable(f"the name server {server} does not take an update of {name}: {_text(error)}") from error
     _check_reply(reply.rcode(), server, name, old, key)
+
+
+def _seconds_ahead(server: str, port: int, signed: Any, seconds: float) -> int | None:
+    """By how much our clock is ahead of the server's, who tells its time where it refuses ours (RFC 8945, 5.2.3).
+
+    ``signed`` is a question, which changes nothing should the clock be right by now. None: it does not say.
+    """
+    with suppress(*_FAILURES):
+        with socket.create_connection((server, port), timeout=seconds) as connection:
+            dns.query.send_tcp(connection, signed.to_wire())
+            # The signature is not checked: it would be refused for its time, and a number in a sentence does no harm.
+            reply, _at = dns.query.receive_tcp(connection, keyring=False)  # type: ignore[arg-type]
+        if reply.tsig and len(reply.tsig[0].other) == 6:
+            return int(signed.tsig[0].time_signed - int.from_bytes(reply.tsig[0].other, "big"))
+    return None
+
+
+def _clock_sentence(server: str, ahead: int | None) -> str:
+    apart = "more than 300 s off" if ahead is None else f"{abs(ahead)} s {'ahead of' if ahead > 0 else 'behind'}"
+    return f"our clock is {apart} the name server {server}'s, so it refuses what we sign; set the wrong one right"
 
 
 def _check_reply(rcode: int, server: str, name: str, old: tuple[str, ...], key: TsigKey) -> None:

@@ -1,7 +1,8 @@
 # Copyright: the altair.mysql_ha maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which monitor watches which node: rendezvous hashing, so a join or a death moves only its own share.
+"""Which monitor watches which node, which orchestrator is a cluster's first: rendezvous hashing, so a join or a death
+moves only its own share.
 
 Highest random weight (Thaler and Ravishankar, 1998): every monitor ranks alike without talking to another.
 """

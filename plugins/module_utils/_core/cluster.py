@@ -44,19 +44,21 @@ class UnprovenFence(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Node:
-    """One MySQL server and its agent. ``address`` is an IP address."""
+    """One MySQL server and its agent. ``address`` is an IP address; ``zone`` is whatever its owners call the place."""
 
     name: str
     address: str
     port: int = 3306
     agent_port: int = 8430
     candidate: bool = True
+    zone: str | None = None
 
     def __post_init__(self) -> None:
         _check(bool(_NAME.fullmatch(self.name)), f"node name '{self.name}' is not usable")
         _check(_is_address(self.address), f"address '{self.address}' of node {self.name} is no IP address")
         for port in (self.port, self.agent_port):
             _check(0 < port < 65536, f"port {port} of node {self.name} is not a TCP port")
+        _check(self.zone != "", f"zone of node {self.name} is empty; leave it out where there is none")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,13 +101,30 @@ class Thresholds:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Team:
+    """Whose applications write to the cluster. ``target``: of the orchestrators' notifications the one that leads to
+    them; without it they are named in what the others are told."""
+
+    name: str
+    target: str | None = None
+
+    def __post_init__(self) -> None:
+        _check(bool(_NAME.fullmatch(self.name)), f"team name '{self.name}' is not usable")
+        _check(self.target is None or bool(self.target), f"team {self.name} has a target without a name; leave it out")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
     """The choices a cluster's owners make beforehand. Times are in seconds.
 
     ``quorum_min``: how many replicas must live for a promotion. ``lag_seconds_max`` and ``transactions_missing_max``:
-    when no replica is known to be within them nobody is promoted without a person's word (None: no limit).
+    when no replica is known to be within them nobody is promoted without a person's word. None: no limit on lag; and of
+    transactions that are known to be missing everywhere, as many as were on their way (see permission.py).
     ``overload_seconds_max``: for how long a mysqld that works need not answer its agent before it counts as hung.
-    ``thresholds``: where people are told of a node, and nothing else happens.
+    ``acknowledge_seconds_max``: how long the teams have to answer a paused job before people are told, and then again
+    every ``escalate_every_seconds``, who has not.
+    ``zones``: a promotion is only into these (none given: anywhere).
+    ``thresholds``: where people are told of a node; nobody is failed over for it.
     """
 
     unproven_fence: UnprovenFence = UnprovenFence.PAUSE
@@ -115,6 +134,9 @@ class Policy:
     lag_seconds_max: float | None = None
     transactions_missing_max: int | None = None
     overload_seconds_max: float = 30.0
+    acknowledge_seconds_max: float = 900.0
+    escalate_every_seconds: float = 300.0
+    zones: tuple[str, ...] = ()
     thresholds: Thresholds = field(default_factory=Thresholds)
 
     def __post_init__(self) -> None:
@@ -124,6 +146,8 @@ class Policy:
         _check((self.lag_seconds_max or 0) >= 0, "lag_seconds_max must not be below 0")
         _check((self.transactions_missing_max or 0) >= 0, "transactions_missing_max must not be below 0")
         _check(self.overload_seconds_max >= 0, "overload_seconds_max must not be below 0")
+        _check(self.acknowledge_seconds_max >= 0, "acknowledge_seconds_max must not be below 0")
+        _check(self.escalate_every_seconds >= 1, "escalate_every_seconds must be 1 or more: people have to read it")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,16 +158,24 @@ class ClusterSpec:
     nodes: tuple[Node, ...]
     dns: Dns
     policy: Policy = field(default_factory=Policy)
+    teams: tuple[Team, ...] = ()
 
     def __post_init__(self) -> None:
         _check(bool(_NAME.fullmatch(self.cluster)), f"cluster name '{self.cluster}' is not usable")
         names = [node.name for node in self.nodes]
         _check(len(names) > 1, f"cluster {self.cluster} needs a primary and at least one replica")
         _check(len(set(names)) == len(names), f"cluster {self.cluster} names a node twice")
+        teams = {team.name for team in self.teams}
+        _check(len(teams) == len(self.teams), f"cluster {self.cluster} names a team twice")
         _check(
             self.policy.quorum_min < len(names),
             f"quorum_min {self.policy.quorum_min} of cluster {self.cluster} is more than the replicas it has",
         )
+        for zone in self.policy.zones:
+            _check(
+                any(node.zone == zone for node in self.nodes),
+                f"zone '{zone}' in the policy of cluster {self.cluster} is that of no node",
+            )
 
     def node(self, name: str) -> Node:
         for node in self.nodes:
@@ -154,6 +186,9 @@ class ClusterSpec:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(node.name for node in self.nodes)
+
+    def promotes_into(self, zone: str | None) -> bool:
+        return not self.policy.zones or zone in self.policy.zones
 
     def others(self, *names: str) -> tuple[Node, ...]:
         return tuple(node for node in self.nodes if node.name not in names)

@@ -19,6 +19,8 @@ class Rung(StrEnum):
     AGENT_WORD = "agent_word"
     AGENT_STOP = "agent_stop"
     LEASE_EXPIRED = "lease_expired"
+    SSH_STOP = "ssh_stop"
+    POWER_OFF = "power_off"
     OPERATOR_WORD = "operator_word"
 
 
@@ -28,6 +30,9 @@ PROOF_SENTENCES: dict[Rung, str] = {
     Rung.AGENT_STOP: "its agent killed mysqld and saw it exit, and a node boots super_read_only",
     Rung.LEASE_EXPIRED: "its lease has expired: no monitor acknowledges it, too few voters vouch for it,"
     " and its agent fences it then",
+    Rung.SSH_STOP: "mysqld was killed over SSH and nobody holds its data folder any more, and a node boots"
+    " super_read_only",
+    Rung.POWER_OFF: "its power was turned off, and a node boots super_read_only",
     Rung.OPERATOR_WORD: "an operator vouched that it can take no write",
 }
 
@@ -51,13 +56,24 @@ class Attempt:
 class FenceDecision(StrEnum):
     PROCEED = "proceed"
     PROCEED_UNPROVEN = "proceed_unproven"
+    STANDS = "stands"
     PAUSE = "pause"
 
 
-def decide(attempts: Iterable[Attempt], policy: UnprovenFence) -> FenceDecision:
-    """Promotion is gated on this: proof, or the owners' word that availability comes first, or a pause."""
-    if any(attempt.proven for attempt in attempts):
+def is_proven(attempts: Iterable[Attempt]) -> bool:
+    return any(attempt.proven for attempt in attempts)
+
+
+def decide(attempts: Iterable[Attempt], policy: UnprovenFence, *, promoted: bool = False) -> FenceDecision:
+    """Promotion is gated on this: proof, or the owners' word that availability comes first, or a pause.
+
+    ``promoted``: that is done, or begun, on what was decided before it; to pause now would only keep the name from
+    following.
+    """
+    if is_proven(attempts):
         return FenceDecision.PROCEED
+    if promoted:
+        return FenceDecision.STANDS
     if policy is UnprovenFence.PROMOTE:
         return FenceDecision.PROCEED_UNPROVEN
     return FenceDecision.PAUSE

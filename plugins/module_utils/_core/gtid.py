@@ -10,7 +10,7 @@ The text form is MySQL's: ``uuid[:tag]:first[-last][:first[-last]...]`` joined b
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from .errors import InvalidInput
@@ -44,14 +44,17 @@ def _merge(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
 
 
 def _subtract(mine: Iterable[Interval], theirs: tuple[Interval, ...]) -> Iterator[Interval]:
+    begin = 0  # both are sorted: what lies before one interval lies before the next
     for interval in mine:
         first, last = interval
-        for cut_first, cut_last in theirs:
-            if cut_last < first or cut_first > last:
-                continue
+        while begin < len(theirs) and theirs[begin][1] < first:
+            begin += 1
+        place = begin
+        while place < len(theirs) and theirs[place][0] <= last:
+            cut_first, cut_last = theirs[place]
             if cut_first > first:
                 yield first, cut_first - 1
-            first = cut_last + 1
+            first, place = cut_last + 1, place + 1
         if first <= last:
             yield first, last
 
@@ -87,6 +90,10 @@ class GtidSet:
     def _from(cls, intervals: dict[str, list[Interval]]) -> GtidSet:
         merged = ((source, _merge(ranges)) for source, ranges in sorted(intervals.items()))
         return cls(tuple((source, ranges) for source, ranges in merged if ranges))
+
+    def of(self, uuids: Collection[str]) -> GtidSet:
+        """What of it began on one of these servers."""
+        return GtidSet(tuple(each for each in self.sources if each[0].partition(":")[0] in uuids))
 
     def __or__(self, other: GtidSet) -> GtidSet:
         union = {source: list(ranges) for source, ranges in self.sources}

@@ -21,6 +21,7 @@ EXPIRY_BEATS = 3.0  # how old the monitors' silence, and each voter's last vouch
 PROOF_BEATS = 0.5  # how old ZooKeeper's last answer to a monitor may be when it acknowledges
 TAKE_OVER_BEATS = PROOF_BEATS  # so long may the monitor before us have acknowledged on its last proof
 START_BEATS = 1.5  # how long a restarted agent of a primary has to find grounds for its lease
+USURPER_BEATS = 1.0  # for how long a node must have been writable before a word that another is primary is about it
 CLOCK_RATE = 0.01  # by how much a clock may run too fast or too slow
 
 
@@ -32,6 +33,21 @@ def vouches_needed(voters: int) -> int:
 def words_needed(voters: int) -> int:
     """How many of ``voters`` must say that they keep it no more: with fewer, k others could."""
     return voters - vouches_needed(voters) + 1
+
+
+def usurps(
+    *, own: str, primary: str, settled: bool, writable_since: float | None, asked_at: float, beat_seconds: float
+) -> bool:
+    """Whether node ``own`` takes writes although it is not primary: nobody gave it the epoch.
+
+    A promotion makes its candidate writable while the job is open, and puts it on record before the job ends. So of two
+    words that a monitor may say of a moment at which the node was writable already, *no job is open* (``settled``) and
+    *another is primary*, one is wrong. What a monitor says may be PROOF_BEATS old; hence ``asked_at``, the moment at
+    which the report was sent that it answers, must lie a whole beat after ``writable_since``.
+    """
+    if writable_since is None or not settled or primary == own:
+        return False
+    return asked_at - writable_since >= USURPER_BEATS * beat_seconds
 
 
 class Holder:

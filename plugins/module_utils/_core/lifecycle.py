@@ -28,18 +28,21 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Transition:
+    """``by``: the module that takes this way, or lets an orchestrator take it."""
+
     source: JobState
     target: JobState
     because: str
+    by: str
 
 
 TRANSITIONS: tuple[Transition, ...] = (
-    Transition(JobState.RUNNING, JobState.DONE, "every step holds"),
-    Transition(JobState.RUNNING, JobState.PAUSED, "nothing proves that the old primary can take no write"),
-    Transition(JobState.RUNNING, JobState.RUNNING, "another orchestrator took over"),
-    Transition(JobState.RUNNING, JobState.ABORTED, "an operator stopped it"),
-    Transition(JobState.PAUSED, JobState.RUNNING, "an operator resumed it"),
-    Transition(JobState.PAUSED, JobState.ABORTED, "an operator gave it up"),
+    Transition(JobState.RUNNING, JobState.DONE, "every step holds", "close_job"),
+    Transition(JobState.RUNNING, JobState.PAUSED, "nothing proves that the old primary can take no write", "fence"),
+    Transition(JobState.RUNNING, JobState.RUNNING, "another orchestrator, or a person, took over", "open_job"),
+    Transition(JobState.RUNNING, JobState.ABORTED, "an operator stopped it", "job"),
+    Transition(JobState.PAUSED, JobState.RUNNING, "an operator resumed it", "job"),
+    Transition(JobState.PAUSED, JobState.ABORTED, "an operator gave it up", "job"),
 )
 
 

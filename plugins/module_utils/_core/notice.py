@@ -31,12 +31,17 @@ class Kind(StrEnum):
     CONCLUSION = "conclusion"
     JOB_OPENED = "job_opened"
     JOB_PAUSED = "job_paused"
+    JOB_ACKNOWLEDGED = "job_acknowledged"
+    JOB_ESCALATED = "job_escalated"
     JOB_TROUBLE = "job_trouble"
     JOB_DONE = "job_done"
     JOB_ABORTED = "job_aborted"
+    LOSSES = "losses"
     BREACH = "breach"
     UNPROTECTED = "unprotected"
     QUARANTINE = "quarantine"
+    REPLICA_REPAIRED = "replica_repaired"
+    REPLICA_ASTRAY = "replica_astray"
     TEST = "test"
 
 
@@ -63,10 +68,27 @@ KINDS: tuple[KindRow, ...] = (
     KindRow(Kind.JOB_OPENED, "warning", "orchestrator", "failover began", "a job was opened, resumed or taken over"),
     KindRow(Kind.JOB_PAUSED, "critical", "orchestrator", "failover paused", "a job waits for a person"),
     KindRow(
+        Kind.JOB_ACKNOWLEDGED, "info", "orchestrator", "team has stopped writing", "a team has answered a paused job"
+    ),
+    KindRow(
+        Kind.JOB_ESCALATED,
+        "critical",
+        "orchestrator, one of them",
+        "failover still paused",
+        "a paused job has waited too long, and its teams have not all answered; told again and again",
+    ),
+    KindRow(
         Kind.JOB_TROUBLE, "critical", "orchestrator", "failover in trouble", "a step of a job fails; it is tried on"
     ),
     KindRow(Kind.JOB_DONE, "info", "orchestrator", "failover done", "a job is done"),
     KindRow(Kind.JOB_ABORTED, "warning", "orchestrator", "failover given up", "a job was given up by a person"),
+    KindRow(
+        Kind.LOSSES,
+        "critical",
+        "orchestrator",
+        "writes lost",
+        "a job is done and transactions are lost, or nobody can say whether any are",
+    ),
     KindRow(
         Kind.BREACH,
         "warning or critical; info where it is over",
@@ -82,6 +104,16 @@ KINDS: tuple[KindRow, ...] = (
         "record unreadable",
         "what ZooKeeper holds of a cluster cannot be read and was set aside",
     ),
+    KindRow(
+        Kind.REPLICA_REPAIRED, "info", "orchestrator", "replica repaired", "a stray replica follows the primary again"
+    ),
+    KindRow(
+        Kind.REPLICA_ASTRAY,
+        "critical",
+        "orchestrator",
+        "replica astray",
+        "a replica does not lead to the primary and cannot be repaired: it has what the primary lacks, or lost its TLS",
+    ),
     KindRow(Kind.TEST, "info", "both", "test", "somebody tries the targets"),
 )
 TITLES: Mapping[Kind, str] = {row.kind: row.title for row in KINDS}
@@ -92,7 +124,7 @@ class Notice:
     """One thing worth telling. ``at``: wall clock, for people. ``by``: the daemon that tells it.
 
     ``about``: what it is about where the sentence itself changes from time to time (a number in it), so that it still
-    counts as the same.
+    counts as the same. ``to``: the targets that it is addressed to, which are told whatever else they want.
     """
 
     kind: Kind
@@ -105,6 +137,7 @@ class Notice:
     job: str = ""
     epoch: int | None = None
     about: str = ""
+    to: tuple[str, ...] = ()
 
     @property
     def topic(self) -> tuple[str, ...]:
@@ -115,8 +148,10 @@ class Notice:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wants:
-    """What a target wants to be told of; an empty set means all."""
+    """What a target wants to be told of; an empty set means all. ``name``: its own, by which notices are addressed."""
 
+    name: str = ""
+    addressed_only: bool = False
     kinds: frozenset[Kind] = frozenset()
     severity_min: Severity = Severity.INFO
     clusters: frozenset[str] = frozenset()
@@ -131,6 +166,7 @@ class Reason:
 
 
 UNWANTED: tuple[Reason, ...] = (
+    Reason("it wants what is addressed to it", lambda wants, _notice: wants.addressed_only),
     Reason("it wants other kinds", lambda wants, notice: bool(wants.kinds) and notice.kind not in wants.kinds),
     Reason("it wants graver ones", lambda wants, notice: notice.severity.rank < wants.severity_min.rank),
     Reason(
@@ -141,6 +177,8 @@ UNWANTED: tuple[Reason, ...] = (
 
 def unwanted(wants: Wants, notice: Notice) -> str | None:
     """Why the target is not told; None when it is."""
+    if wants.name in notice.to:
+        return None
     return next((reason.because for reason in UNWANTED if reason.holds(wants, notice)), None)
 
 

@@ -42,6 +42,7 @@ class LeaseState(StrEnum):
 
     NONE = "none"  # not a writable primary, or it does not know yet: nothing is guarded
     HELD = "held"
+    USURPED = "usurped"  # mysqld took writes while another was primary, and the agent has fenced it
     FENCED = "fenced"  # it was lost, and the agent has made mysqld read-only, or killed it
     OFF = "off"  # the agent of a primary is silent: nobody guards it
 

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from .cluster import Team
 from .lifecycle import JobState
 from .notice import Kind, Notice, Severity
 from .znodes import Job, Screening, Suspicion
@@ -71,6 +72,22 @@ def notice_of_quarantine(*, cluster: str, sentence: str, at: float, by: str) -> 
     return Notice(kind=Kind.QUARANTINE, severity=Severity.CRITICAL, cluster=cluster, sentence=sentence, at=at, by=by)
 
 
+def notice_of_repair(
+    *, cluster: str, node: str, epoch: int, sentence: str, repaired: bool, at: float, by: str
+) -> Notice:
+    """Of a replica that was pointed at the primary, or that cannot be."""
+    return Notice(
+        kind=Kind.REPLICA_REPAIRED if repaired else Kind.REPLICA_ASTRAY,
+        severity=Severity.INFO if repaired else Severity.CRITICAL,
+        cluster=cluster,
+        node=node,
+        epoch=epoch,
+        sentence=sentence,
+        at=at,
+        by=by,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Weight:
     """How grave a conclusion is: the first row that matches."""
@@ -106,12 +123,21 @@ def notice_of_screening(found: Screening) -> Notice:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One way in which a job's record gives news. ``sentence`` of the job as it is now."""
+    """One way in which a job's record gives news. ``sentence`` of the job as it is now. ``teams``: theirs, too."""
 
     kind: Kind
     severity: Severity
     sentence: Callable[[Job], str]
     happened: Callable[[Job | None, Job], bool]
+    teams: bool = False
+
+
+def _teams(job: Job) -> str:
+    return f"teams {', '.join(team.name for team in job.teams)}" if job.teams else "all clients"
+
+
+def _answers(job: Job) -> str:
+    return f"still silent: {', '.join(job.silent_teams)}" if job.silent_teams else "no team is left to answer"
 
 
 def _another(before: Job | None, now: Job) -> bool:
@@ -120,6 +146,12 @@ def _another(before: Job | None, now: Job) -> bool:
 
 def _became(before: Job | None, now: Job, state: JobState) -> bool:
     return now.state is state and (before is None or _another(before, now) or before.state is not state)
+
+
+def _names_losses(job: Job) -> bool:
+    """Whether the step ``account`` has found any, or could not tell."""
+    evidence = next((step.evidence for step in job.steps if step.step == "account"), {})
+    return bool(evidence.get("transactions") or evidence.get("unknown"))
 
 
 TURNS: tuple[Turn, ...] = (
@@ -152,25 +184,54 @@ TURNS: tuple[Turn, ...] = (
     Turn(
         Kind.JOB_PAUSED,
         Severity.CRITICAL,
-        lambda job: f"nothing was promoted, a person's word is needed: {job.because}",
+        lambda job: (
+            f"stop writing to {job.cluster}, {_teams(job)};"
+            f" nothing was promoted, a person's word is needed: {job.because}"
+        ),
         happened=lambda before, now: _became(before, now, JobState.PAUSED),
+        teams=True,
+    ),
+    Turn(
+        Kind.JOB_ACKNOWLEDGED,
+        Severity.INFO,
+        lambda job: f"{', '.join(job.acknowledged)} stopped writing; {_answers(job)}",
+        happened=lambda before, now: (
+            now.state is JobState.PAUSED
+            and before is not None
+            and before.id == now.id
+            and not set(now.acknowledged) <= set(before.acknowledged)
+        ),
     ),
     Turn(
         Kind.JOB_DONE,
         Severity.INFO,
-        lambda job: job.because,
+        lambda job: job.because + (f"; {_teams(job)}: restart what keeps the old address" if job.teams else ""),
         happened=lambda before, now: _became(before, now, JobState.DONE),
+        teams=True,
+    ),
+    Turn(
+        Kind.LOSSES,
+        Severity.CRITICAL,
+        lambda job: next((step.sentence for step in job.steps if step.step == "account"), ""),
+        happened=lambda before, now: _became(before, now, JobState.DONE) and _names_losses(now),
     ),
     Turn(
         Kind.JOB_ABORTED,
         Severity.WARNING,
         lambda job: job.because,
         happened=lambda before, now: _became(before, now, JobState.ABORTED),
+        teams=True,
     ),
 )
 
 
-def _of_job(kind: Kind, severity: Severity, job: Job, sentence: str, *, at: float, by: str) -> Notice:
+def _targets(teams: Iterable[Team]) -> tuple[str, ...]:
+    return tuple(sorted({team.target for team in teams if team.target is not None}))
+
+
+def _of_job(
+    kind: Kind, severity: Severity, job: Job, sentence: str, *, at: float, by: str, teams: Iterable[Team] = ()
+) -> Notice:
     return Notice(
         kind=kind,
         severity=severity,
@@ -181,16 +242,28 @@ def _of_job(kind: Kind, severity: Severity, job: Job, sentence: str, *, at: floa
         sentence=sentence,
         at=at,
         by=by,
+        to=_targets(teams),
     )
 
 
 def news_of_job(before: Job | None, now: Job, *, at: float, by: str) -> tuple[Notice, ...]:
     """What is new in a job's record. ``before``: the record as last seen; None: there was none."""
     return tuple(
-        _of_job(turn.kind, turn.severity, now, turn.sentence(now), at=at, by=by)
+        _of_job(turn.kind, turn.severity, now, turn.sentence(now), at=at, by=by, teams=now.teams if turn.teams else ())
         for turn in TURNS
         if turn.happened(before, now)
     )
+
+
+def notice_of_escalation(job: Job, number: int, *, at: float, by: str) -> Notice:
+    """A paused job has waited too long: its ``number``-th reminder, different each time so that it is told anew."""
+    minutes = (at - (job.paused_at or at)) / 60
+    sentence = (
+        f"reminder {number}: paused for {minutes:.0f} min, nothing was promoted, {_answers(job)};"
+        f" stop writing to {job.cluster}, and resume, force or abort the job: {job.because}"
+    )
+    silent = [team for team in job.teams if team.name in job.silent_teams]
+    return _of_job(Kind.JOB_ESCALATED, Severity.CRITICAL, job, sentence, at=at, by=by, teams=silent)
 
 
 def notice_of_failed_run(job: Job, code: int, *, at: float, by: str) -> Notice:

@@ -11,6 +11,10 @@ from dataclasses import dataclass, replace
 from .maintenance import Maintenance
 from .verdict import Verdict
 
+# Where a cluster's owners set no limit: more than what was on its way when the primary reported last is no such loss as
+# an asynchronous replica may have; it was down, or followed nobody. What cannot be told forbids nothing then.
+MISSING_MAX = 100
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Situation:
@@ -42,6 +46,10 @@ class Situation:
     primaries_troubled_max: int
 
     @property
+    def transactions_missing_allowed(self) -> int:
+        return MISSING_MAX if self.transactions_missing_max is None else self.transactions_missing_max
+
+    @property
     def lags(self) -> bool:
         """No replica is known to be within the limit: a limit that cannot be checked is not kept."""
         return self.lag_seconds_max is not None and (
@@ -50,9 +58,9 @@ class Situation:
 
     @property
     def loses(self) -> bool:
-        return self.transactions_missing_max is not None and (
-            self.transactions_missing is None or self.transactions_missing > self.transactions_missing_max
-        )
+        if self.transactions_missing_max is None:
+            return (self.transactions_missing or 0) > MISSING_MAX
+        return self.transactions_missing is None or self.transactions_missing > self.transactions_missing_max
 
 
 def cool_down_seconds_left(ended_at: float | None, cool_down_seconds: float, now_at: float) -> float:
@@ -114,7 +122,7 @@ BLOCKERS: tuple[Blocker, ...] = (
     Blocker(
         "no replica is known to have enough of the primary's transactions, and its binary log cannot be read",
         lambda now: now.loses and not now.salvageable,
-        "the best lacks {now.transactions_missing}, transactions_missing_max is {now.transactions_missing_max}",
+        "the best lacks {now.transactions_missing}, transactions_missing_max is {now.transactions_missing_allowed}",
         yields=True,
     ),
     Blocker(

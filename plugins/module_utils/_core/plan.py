@@ -13,11 +13,26 @@ from .errors import InvalidInput
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """``name``: the module. ``stage``: what a timeline calls it once done. ``does``: one sentence for the record."""
+    """``name``: the module. ``stage``: what a timeline calls it once done. ``does``: one sentence for the record.
+    ``awaited``: a client that wants to write waits for it."""
 
     name: str
     stage: str
     does: str
+    awaited: bool = True
+
+
+CONFIRMED = b"go"  # the line after an order that was given ahead
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """What an orchestrator hands to a playbook that waits. ``ahead``: the job is not opened yet; a second line says
+    when it is, and a closed pipe that it will not be."""
+
+    cluster: str
+    epoch: int
+    ahead: bool = False
 
 
 FAILOVER: tuple[Step, ...] = (
@@ -28,8 +43,16 @@ FAILOVER: tuple[Step, ...] = (
     Step("salvage", "salvaged", "apply to the candidate what only the old primary's binary log holds"),
     Step("promote", "promoted", "make the candidate a writable primary"),
     Step("switch_dns", "dns_moved", "point the cluster's name at the new primary, on every authoritative server"),
-    Step("repoint", "repointed", "let the other replicas follow the new primary"),
+    Step("repoint", "repointed", "let the other replicas follow the new primary", awaited=False),
+    Step(
+        "disconnect_clients",
+        "disconnected",
+        "find clients that still sit on the old primary, and disconnect them",
+        awaited=False,
+    ),
+    Step("account", "accounted", "name what the old primary had and the new one has not", awaited=False),
 )
+AWAITED: tuple[str, ...] = tuple(step.name for step in FAILOVER if step.awaited)
 
 
 def step_named(name: str) -> Step:

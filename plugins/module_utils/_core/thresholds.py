@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from .cluster import Thresholds
 from .health import Health
-from .observation import Observation, Reach, ServerState, Vitals
+from .observation import LeaseState, Observation, Reach, ServerState, Vitals
 
 
 class Breach(StrEnum):
@@ -26,6 +26,7 @@ class Breach(StrEnum):
     READ_ONLY_DISK = "read_only_disk"
     REPLICATION = "replication"
     LAG = "lag"
+    WRITABLE = "writable"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,6 +85,11 @@ class Look:
             return None
         channels = self.server.channels
         return not channels or not all(each.receiver_running and each.applier_running for each in channels)
+
+    @property
+    def usurped(self) -> bool | None:
+        """By its agent's word, which it keeps until mysqld is started anew."""
+        return self.report.lease is LeaseState.USURPED if self.report else None
 
     @property
     def lag_seconds(self) -> float | None:
@@ -166,6 +172,13 @@ THRESHOLDS: tuple[Threshold, ...] = (
         patient=True,
         measure=lambda look: look.lag_seconds,
         limit=lambda policy: policy.lag_seconds_max,
+    ),
+    Threshold(
+        Breach.WRITABLE,
+        "it took writes while another node was primary, and its agent has fenced it; no other node has what it took",
+        patient=False,
+        measure=lambda look: look.usurped,
+        limit=lambda _: 1,
     ),
 )
 

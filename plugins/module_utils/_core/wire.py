@@ -48,23 +48,34 @@ class StopAnswer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SalvageRequest:
-    """ "What do your binary logs hold beyond ``have``?", a GTID set; asked by ``job`` under ``epoch``."""
+    """ "What do your binary logs hold beyond ``have``?", a GTID set; asked by ``job`` under ``epoch``.
+
+    ``rows``: with the rows in readable form, to be accounted for; such a dump cannot be executed.
+    """
 
     cluster: str
     node: str
     job: str
     epoch: int
     have: str
+    rows: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SalvageAnswer:
     """``dump``: what mysqlbinlog printed, compressed (zlib) and in base64. ``truncated``: the last event is cut off, as
-    a kill leaves it, and mysqlbinlog says so in ``detail``."""
+    a kill leaves it; what mysqlbinlog complained of is in ``detail``.
+
+    GTID sets, beyond ``have``: ``purged`` were in logs that have been removed; ``missing`` are in the newest log and
+    mysqlbinlog does not print them. ``unread``: why the end of the newest log could not be read; empty when it was.
+    """
 
     dump: str
     truncated: bool
     detail: str
+    purged: str = ""
+    missing: str = ""
+    unread: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

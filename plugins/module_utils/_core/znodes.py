@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every znode: its path and the shape of what it holds. All data is JSON; paths hang below the configured root.
 
-``*_at`` is wall-clock time, in seconds since 1970, written for people; only cool-down, maintenance
-and the fleet breaker's window are decided by it.
+``*_at`` is wall-clock time, in seconds since 1970, written for people; only cool-down, maintenance,
+the fleet breaker's window and when a paused job is told of again are decided by it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Union
 
+from .cluster import Team
 from .health import Health
 from .lifecycle import JobState
 from .observation import LeaseState, Observation, ProcessState, Reach, Sighting
@@ -85,6 +86,16 @@ def job_path(cluster: str) -> str:
 def history_path(cluster: str, job: str) -> str:
     """Job, ended."""
     return f"{CLUSTERS}/{cluster}/history/{job}"
+
+
+def promotion_path(cluster: str) -> str:
+    """Promotion: begun by the job under way; from then on it cannot be given up."""
+    return f"{CLUSTERS}/{cluster}/promotion"
+
+
+def losses_path(cluster: str, job: str) -> str:
+    """LossAccount: what the job lost; no rows."""
+    return f"{CLUSTERS}/{cluster}/losses/{job}"
 
 
 def pause_path(cluster: str) -> str:
@@ -261,11 +272,40 @@ class StepRecord:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Promotion:
+    """Written right before ``candidate`` is made writable, in one transaction with the last look at the epoch."""
+
+    job: str
+    epoch: int
+    candidate: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Acknowledgement:
+    """A team's word that it has stopped its writes, given by ``by``."""
+
+    team: str
+    by: str
+    at: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OperatorWord:
+    """A person's word that the old primary can take no write, and how they know."""
+
+    by: str
+    reason: str
+    at: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
     """One failover, from the plan (written before the act) to its end.
 
     ``trouble``: why the last run did not get further; empty while all goes well. ``suspicion``: what it answers; from
     that moment until the job has ended no monitor acknowledges the old primary's reports. None: a person opened it.
+    ``paused_at``: None while it is not paused. ``teams``: who was told to stop writing when it paused last.
+    ``operator_word``: of who forced it; the fence takes it for proof.
     """
 
     id: str
@@ -282,6 +322,20 @@ class Job:
     trouble: str = ""
     suspicion: Suspicion | None = None
     steps: tuple[StepRecord, ...] = field(default_factory=tuple)
+    paused_at: float | None = None
+    teams: tuple[Team, ...] = ()
+    acknowledgements: tuple[Acknowledgement, ...] = ()
+    operator_word: OperatorWord | None = None
+
+    @property
+    def acknowledged(self) -> dict[str, Acknowledgement]:
+        """By the team's name."""
+        return {each.team: each for each in self.acknowledgements}
+
+    @property
+    def silent_teams(self) -> tuple[str, ...]:
+        """Those that were asked and have not answered."""
+        return tuple(team.name for team in self.teams if team.name not in self.acknowledged)
 
     @property
     def steps_done(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -21,6 +22,8 @@ from .._core.znodes import (
     ClusterState,
     Job,
     MonitoringPause,
+    OperatorWord,
+    Promotion,
     StepRecord,
     Suspicion,
     answer_path,
@@ -28,11 +31,13 @@ from .._core.znodes import (
     history_path,
     job_path,
     pause_path,
+    promotion_path,
     state_path,
     suspicion_path,
 )
 
 OPERATOR = "operator"  # owners of this kind are persons: no orchestrator takes their jobs over
+NOBODY = ""  # owns what a person has left to the orchestrators
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +136,30 @@ def rehearsed_job(record: Record) -> Job:
     return _planned(record, OPERATOR, "check mode", 0.0)
 
 
-def take_over(store: Store, record: Record, *, owner: str, because: str) -> Job:
-    """Go on with a job whose owner is gone, under a new epoch: the old owner's steps are refused from here on."""
+def taken_over(record: Record, owner: str, because: str, word: OperatorWord | None = None) -> Job:
+    """The job as it is once ``owner`` has it, with what a person vouched for before."""
     if record.job is None:
         raise Refused(f"cluster {record.spec.cluster} has no job to take over")
-    job, state, cluster = record.job.value, record.state.value, record.spec.cluster
+    job = record.job.value
     check_transition(job.state, JobState.RUNNING)
-    taken = replace(job, epoch=state.epoch + 1, owner=owner, state=JobState.RUNNING, because=because, ended_at=None)
+    return replace(
+        job,
+        epoch=record.state.value.epoch + 1,
+        owner=owner,
+        state=JobState.RUNNING,
+        because=because,
+        ended_at=None,
+        paused_at=None,
+        operator_word=word or job.operator_word,
+    )
+
+
+def take_over(store: Store, record: Record, *, owner: str, because: str, word: OperatorWord | None = None) -> Job:
+    """Go on with a job whose owner is gone, under a new epoch: the old owner's steps are refused from here on."""
+    taken = taken_over(record, owner, because, word)
+    if record.job is None:
+        raise Refused(f"cluster {record.spec.cluster} has no job to take over")
+    state, cluster = record.state.value, record.spec.cluster
     store.commit(
         [
             Replace(state_path(cluster), replace(state, epoch=taken.epoch), record.state.version),
@@ -161,6 +183,21 @@ def current_job(record: Record, epoch: int) -> Job:
     if job.state is not JobState.RUNNING:
         raise Refused(f"job {job.id} is {job.state.value} ({job.because}); resume it before running its steps")
     return job
+
+
+def begin_promotion(store: Store, cluster: str, epoch: int, candidate: str) -> None:
+    """The last look at the epoch before the one act that cannot be taken back. Put on record in the same transaction,
+    so that nobody gives the job up while the act is under way."""
+    record = read_record(store, cluster)
+    begun = Promotion(job=current_job(record, epoch).id, epoch=epoch, candidate=candidate)
+    path, version = promotion_path(cluster), store.version(promotion_path(cluster))
+    noted: Change = Create(path, begun) if version is None else Replace(path, begun, version)
+    try:
+        store.commit([Check(state_path(cluster), record.state.version), noted])
+    except Conflict:
+        raise StaleEpoch(
+            f"another changed the record of cluster {cluster} right before {candidate} was promoted; it was not"
+        ) from None
 
 
 def append_step(
@@ -192,24 +229,59 @@ def note_trouble(store: Store, cluster: str, epoch: int, sentence: str) -> None:
     store.replace(job_path(cluster), replace(record.job.value, trouble=sentence), record.job.version)
 
 
-def end_job(store: Store, record: Record, target: JobState, because: str, now_at: float) -> Job:
-    """Bring the job to ``target``; what has ended goes to the history and its monitoring pause with it."""
+def ended_job(record: Record, target: JobState, because: str, now_at: float) -> Job:
+    """The job as it is once it has come to ``target``. One that is given up leaves its epoch to nobody."""
     if record.job is None:
         raise Refused(f"cluster {record.spec.cluster} has no job to end")
-    job, cluster = record.job.value, record.spec.cluster
+    job = record.job.value
     check_transition(job.state, target)
-    ended = replace(job, state=target, because=because, ended_at=now_at if target.ended else None)
+    paused = target is JobState.PAUSED
+    return replace(
+        job,
+        epoch=record.state.value.epoch + 1 if target is JobState.ABORTED else job.epoch,
+        state=target,
+        because=because,
+        ended_at=now_at if target.ended else None,
+        paused_at=now_at if paused else None,
+        teams=record.spec.teams if paused else job.teams,
+    )
+
+
+def end_job(
+    store: Store, record: Record, target: JobState, because: str, now_at: float, *, also: Sequence[Change] = ()
+) -> Job:
+    """Bring the job to ``target``; what has ended goes to the history and its monitoring pause with it. ``also``: what
+    else changes in the same transaction."""
+    ended = ended_job(record, target, because, now_at)
+    if record.job is None:
+        raise Refused(f"cluster {record.spec.cluster} has no job to end")
+    cluster, state = record.spec.cluster, record.state
     changes: list[Change] = [
-        Check(state_path(cluster), record.state.version),
+        Check(state_path(cluster), state.version),
         Replace(job_path(cluster), ended, record.job.version),
+        *also,
     ]
+    if target is JobState.ABORTED:  # whatever the old run still does is refused by its epoch
+        changes[0] = Replace(state_path(cluster), replace(state.value, epoch=ended.epoch), state.version)
     if target.ended:
-        store.ensure(history_path(cluster, "x").rpartition("/")[0])
-        if store.read(history_path(cluster, job.id), Job) is not None:
-            store.delete(history_path(cluster, job.id))
-        changes.append(Create(history_path(cluster, job.id), ended))
-        pause = store.read(pause_path(cluster), MonitoringPause)
-        if pause is not None:
-            changes.append(Delete(pause_path(cluster), pause.version))
+        changes.extend(_put_away(store, ended))
     store.commit(changes)
     return ended
+
+
+def _put_away(store: Store, ended: Job) -> list[Change]:
+    cluster, path = ended.cluster, history_path(ended.cluster, ended.id)
+    store.ensure(path.rpartition("/")[0])
+    if store.read(path, Job) is not None:
+        store.delete(path)
+    changes: list[Change] = [Create(path, ended)]
+    pause = store.read(pause_path(cluster), MonitoringPause)
+    if pause is not None:
+        changes.append(Delete(pause_path(cluster), pause.version))
+    begun = promotion_path(cluster)
+    if ended.state is JobState.ABORTED:  # all of it fails where a promotion has begun, be it at this very moment
+        none = Promotion(job=ended.id, epoch=ended.epoch, candidate="")
+        changes.extend((Create(begun, none), Delete(begun)))
+    elif (version := store.version(begun)) is not None:
+        changes.append(Delete(begun, version))
+    return changes

@@ -120,7 +120,11 @@ def situation_of(
     plan = maintenance_plan(store, record.spec.cluster)
     live = [each for each in inquiry.standings if each.live]
     promotable = [
-        each for each in live if record.spec.node(each.node).candidate and not plan.of_node(each.node, now_at)
+        each
+        for each in live
+        if (node := record.spec.node(each.node)).candidate
+        and record.spec.promotes_into(node.zone)
+        and not plan.of_node(each.node, now_at)
     ]
     troubled, troubled_max = primaries_troubled(store, record.spec.cluster, breaker(store), now_at)
     return Situation(

@@ -12,25 +12,16 @@ from dataclasses import dataclass, field, replace
 
 from .._adapters.agent import TlsFiles
 from .._adapters.mysql import Login
-from .._adapters.zookeeper import Store, open_store
+from .._adapters.zookeeper import Store
 from .._core.cluster import ClusterSpec, Node
 from .._core.errors import AltairError, Paused, Refused, StaleEpoch
 from .._core.plan import steps_missing_before
 from .._core.znodes import Evidence, Job, StepRecord
-from .candidates import pick
+from .candidates import known_of, pick
 from .jobs import append_step, current_job, note_trouble, read_record, rehearsed_job
-from .permit import nodes_in_maintenance
+from .keeping import Keeper, store_at
 
 REHEARSAL = 0  # the epoch that open_job returns in check mode: there is no job, and no step may change anything
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Keeper:
-    """Where ZooKeeper is. ``connect_seconds`` bounds the wait for it."""
-
-    hosts: str
-    root: str
-    connect_seconds: float = 5.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,15 +81,15 @@ def run_step(
 ) -> StepRecord:
     """Carry out one step of the running job of ``epoch`` and put it on record; an error leaves no record of it."""
     started = time.monotonic()
-    with open_store(keeper.hosts, keeper.root, connect_seconds=keeper.connect_seconds) as store:
+    with store_at(keeper) as store:
         record = read_record(store, cluster)
         job = rehearsed_job(record) if check and epoch == REHEARSAL else current_job(record, epoch)
         missing = steps_missing_before(name, job.steps_done)
         if missing and not check:
             raise Refused(f"step {name} of job {job.id} comes after {', '.join(missing)}; run that first")
         if check and job.candidate is None and "choose_candidate" in missing:
-            worked_on = nodes_in_maintenance(store, record.spec, time.time())
-            chosen, _seen = pick(record.spec, job.old_primary, neighbours.login, record.spec.names, worked_on)
+            known = known_of(store, record.spec, record.spec.names, time.time())
+            chosen = pick(record.spec, job.old_primary, neighbours.login, known)
             job = replace(job, candidate=chosen.name)
         scene = Scene(store=store, spec=record.spec, job=job, neighbours=neighbours, check=check)
         try:

@@ -129,7 +129,7 @@ class Mysqld(Checked):
     mysqlbinlog: Text = "mysqlbinlog"
     """The program that reads a dead server's binary logs."""
     salvage_seconds: Annotated[float, Within(0.1, 600.0)] = 20.0
-    """How long it may take for one binary log."""
+    """How long it may take, all binary logs together."""
     disk_probe_file: str | None = None
     """A name for a small file that the agent writes and removes at each look, to see whether the data folder's file
     system takes writes; it has to lie there. Without it the agent writes beside its state_file where that lies on the

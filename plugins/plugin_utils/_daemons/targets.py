@@ -48,6 +48,8 @@ class AnyTarget(Checked):
     """Tell only of what is at least so grave."""
     clusters: Names = ()
     """Tell only of these clusters, a list; none: of all."""
+    addressed_only: bool = False
+    """Tell only of what is addressed to it: the paused jobs of the clusters that have a team with this target."""
     seconds: Annotated[float, Within(0.1, 60.0)] = 10.0
     """How long one attempt may take; there are four, 1, 5 and 15 s apart."""
     repeat_seconds: Annotated[float, Within(0.0, 86400.0)] = 600.0
@@ -57,7 +59,13 @@ class AnyTarget(Checked):
 
     @property
     def wants(self) -> Wants:
-        return Wants(kinds=frozenset(self.kinds), severity_min=self.severity_min, clusters=frozenset(self.clusters))
+        return Wants(
+            name=self.name,
+            addressed_only=self.addressed_only,
+            kinds=frozenset(self.kinds),
+            severity_min=self.severity_min,
+            clusters=frozenset(self.clusters),
+        )
 
     @property
     def sender(self) -> Sender:

@@ -7,10 +7,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.tools.pages import lifecycle, settings, verdicts, wire
+from tests.tools.pages import discovery, lifecycle, settings, verdicts, wire
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 PAGES: dict[str, Callable[[], str]] = {
+    "discovery.md": discovery.page,
     "lifecycle.md": lifecycle.page,
     "settings.md": settings.page,
     "verdicts.md": verdicts.page,

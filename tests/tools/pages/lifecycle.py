@@ -16,7 +16,9 @@ def diagram() -> str:
 
 
 def page() -> str:
-    ways = [(md.code(each.source.value), md.code(each.target.value), each.because) for each in TRANSITIONS]
+    ways = [
+        (md.code(each.source.value), md.code(each.target.value), each.because, md.code(each.by)) for each in TRANSITIONS
+    ]
     steps = [
         (str(number), md.code(step.name), md.code(step.stage), md.sentence(step.does))
         for number, step in enumerate(FAILOVER, 1)
@@ -28,8 +30,9 @@ def page() -> str:
         "A job is one failover of one cluster. Its record is in ZooKeeper and is written before anything is done.",
         "## States",
         diagram(),
-        md.table(("from", "to", "when"), ways),
-        f"A job has ended when it is {ended}. No other way from one state to another exists.",
+        md.table(("from", "to", "when", "module"), ways),
+        "An orchestrator takes jobs over without the module."
+        f" A job has ended when it is {ended}. No other way from one state to another exists.",
         "## Steps of a failover",
         "Each step is a module of the collection and bears its name. A step refuses to act before all steps above it"
         " are on record, and under any epoch but the cluster's own.",

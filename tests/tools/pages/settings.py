@@ -32,6 +32,8 @@ def kind_of(hint: Any) -> str:
         return ", ".join(text for text in map(bounds, marks) if text)
     if inspect.isclass(hint) and issubclass(hint, Enum):
         return " or ".join(md.code(member.value) for member in hint)
+    if hint is bool:
+        return f"{md.code('true')} or {md.code('false')}"
     if get_origin(hint) is tuple:
         return "list"
     choices = [choice for choice in get_args(hint) if isinstance(choice, str)]
@@ -42,6 +44,8 @@ def default_of(field: dataclasses.Field[Any]) -> str:
     if field.default is dataclasses.MISSING:
         return "required"
     value = field.default.value if isinstance(field.default, Enum) else field.default
+    if isinstance(value, bool):
+        return md.code(str(value).lower())
     return "none" if value is None or value == () else md.code(value)
 
 

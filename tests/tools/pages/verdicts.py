@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import product
-from types import ModuleType
 from typing import Protocol
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core import (
@@ -108,11 +107,17 @@ def grid(suspected: str) -> str:
     return f"### Suspected: {suspected}\n\n" + md.table(heads, rows)
 
 
-def reasons(module: ModuleType, name: str, rows: Sequence[Reason]) -> str:
-    numbered = zip(rows, md.conditions(module, name), strict=True)
-    return md.table(
-        ("", "why", "condition"), [(str(n), row.because, md.code(when)) for n, (row, when) in enumerate(numbered, 1)]
-    )
+def exclusions_table() -> str:
+    numbered = enumerate(zip(candidate.EXCLUSIONS, md.conditions(candidate, "EXCLUSIONS"), strict=True), 1)
+    rows = [
+        (str(number), row.because, "yes" if row.yields else "no", md.code(when)) for number, (row, when) in numbered
+    ]
+    return md.table(("", "why", "yields if nobody else is left?", "condition"), rows)
+
+
+def reasons(name: str, rows: Sequence[Reason]) -> str:
+    numbered = zip(rows, md.conditions(candidate, name), strict=True)
+    return md.table(("", "why"), [(str(n), row.because) for n, (row, _when) in enumerate(numbered, 1)])
 
 
 def rules_table() -> str:
@@ -192,12 +197,18 @@ def page() -> str:
         "Without one of these the job pauses, unless the cluster's policy `unproven_fence` is `promote`.",
         md.table(("way", "what is proven"), proofs),
         "## 6. Which replica cannot be promoted",
-        reasons(candidate, "EXCLUSIONS", candidate.EXCLUSIONS),
-        "Of the others the one that lacks the fewest transactions of what any reachable replica has is taken; ties go"
-        " by name. What it lacks it fetches from the replica that has it before it is promoted.",
+        "The first row that matches is told. A transaction that a replica wrote itself, and that the old primary never"
+        " had, is errant and counts for nobody.",
+        exclusions_table(),
+        "Of the others the first by these is taken; what is equal in all goes by name.",
+        reasons("PREFERENCES", candidate.PREFERENCES),
+        "What it lacks it fetches before it is promoted from a replica that has it, whether that one may be promoted or"
+        " not, unless of that one:",
+        reasons("FEEDING_FAULTS", candidate.FEEDING_FAULTS),
         "## 7. What people are told of a node",
         "A breach is logged, put on record and told, and nothing else comes of it: nobody is suspected or promoted for"
-        " it. It is raised when the value reaches the limit, and over when the value is below the limit by"
+        " it (those of the disk count in the choice of a candidate). It is raised when the value"
+        " reaches the limit, and over when the value is below the limit by"
         " `margin_share`; where nobody can tell, all stays as it was. The limits are the cluster's policy"
         " `thresholds`.",
         thresholds_table(),

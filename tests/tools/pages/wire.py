@@ -16,6 +16,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core import (
     health,
     lifecycle,
     maintenance,
+    manifest,
     observation,
     permission,
     standing,
@@ -26,8 +27,18 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core import (
 )
 from tests.tools.pages import markdown as md
 
-HOMES: tuple[ModuleType, ...] = (znodes, wire, observation, standing, permission, maintenance, fleet_breaker, cluster)
-WORDS: tuple[ModuleType, ...] = (health, verdict, lifecycle, observation, cluster, thresholds)
+HOMES: tuple[ModuleType, ...] = (
+    znodes,
+    wire,
+    observation,
+    standing,
+    permission,
+    maintenance,
+    manifest,
+    fleet_breaker,
+    cluster,
+)
+WORDS: tuple[ModuleType, ...] = (health, verdict, lifecycle, observation, cluster, thresholds, manifest)
 
 
 def own_classes(module: ModuleType, kind: Callable[[type], bool]) -> list[type[Any]]:
@@ -81,7 +92,7 @@ def page() -> str:
     paths = md.trailing_comments(wire, "_PATH")
     return md.page(
         "On the wire and in ZooKeeper",
-        "plugins/module_utils/_core/{znodes,wire,observation,standing,permission,maintenance,fleet_breaker,cluster,thresholds}.py",
+        "plugins/module_utils/_core/{znodes,wire,observation,standing,permission,maintenance,manifest,fleet_breaker,cluster,thresholds}.py",
         "Everything is JSON in the shapes below and is checked field by field when it is read. Unknown fields are"
         " ignored, so that a newer neighbour may say more; anything else that does not fit is set aside and logged.",
         "## Znodes",

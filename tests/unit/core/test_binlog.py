@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.binlog import previous, statements, transactions
+import pytest
+
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.binlog import (
+    previous,
+    split,
+    statements,
+    tail,
+    transactions,
+)
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.gtid import GtidSet
 
 UUID = "11111111-2222-3333-4444-555555555555"
@@ -71,5 +79,60 @@ def test_the_first_log_of_a_server_has_nothing_before_it() -> None:
     assert previous(first) == GtidSet()
 
 
+def test_what_has_no_header_is_told_from_the_first_log() -> None:
+    assert previous(DUMP.replace(b"Previous-GTIDs", b"Rotate")) is None
+
+
 def test_nothing_is_read_from_nothing() -> None:
-    assert (list(statements(b"")), transactions(b""), previous(b"")) == ([], GtidSet(), GtidSet())
+    assert (list(statements(b"")), transactions(b""), previous(b"")) == ([], GtidSet(), None)
+
+
+def test_a_transaction_that_was_not_written_to_its_end_is_cut_off_and_none_of_it_is_executed() -> None:
+    begun = f"SET @@SESSION.GTID_NEXT= '{UUID}:42'/*!*/;\nBEGIN\n/*!*/;\nINSERT INTO app.t VALUES ('half')\n/*!*/;\n"
+    added = "ROLLBACK /* added by mysqlbinlog */ /*!*/;\n"
+    end = b"SET @@SESSION.GTID_NEXT= 'AUTOMATIC'"
+    for text in (begun, begun + added):
+        found = tail(DUMP.replace(end, text.encode() + end))
+        assert found.cut_off == GtidSet.parse(f"{UUID}:42")
+        assert found.found == GtidSet.parse(f"{UUID}:41,{UUID}:billing:7")
+        assert not [each for each in found.statements if b"half" in each or b":42'" in each]
+
+
+def test_a_gtid_with_nothing_after_it_is_cut_off() -> None:
+    dump = DUMP.partition(b"CREATE TABLE")[0]
+    assert tail(dump).cut_off == GtidSet.parse(f"{UUID}:billing:7")
+    assert tail(dump).found == GtidSet.parse(f"{UUID}:41")
+
+
+@pytest.mark.parametrize(
+    ("said", "whole"),
+    [
+        ("BEGIN|UPDATE t SET a = 1|COMMIT", True),
+        ("BEGIN|COMMIT", True),
+        ("BEGIN|UPDATE t SET a = 1|COMMIT /* added by mysqlbinlog */", False),
+        ("BEGIN|UPDATE t SET a = 1|ROLLBACK", True),
+        ("use `app`|SET TIMESTAMP=1|DROP TABLE t", True),
+        ("use `app`|SET TIMESTAMP=1", False),
+        ("/*!80014 SET @@session.original_server_version=90704*/", False),
+        ("XA START X'61',X'',1|UPDATE t SET a = 1|XA END X'61',X'',1", False),
+        ("XA START X'61',X'',1|UPDATE t SET a = 1|XA END X'61',X'',1|XA PREPARE X'61',X'',1", True),
+        ("XA COMMIT X'61',X'',1", True),
+    ],
+)
+def test_a_transaction_is_whole_when_it_says_its_own_end(said: str, whole: bool) -> None:
+    text = "".join(f"{each}\n/*!*/;\n" for each in (f"SET @@SESSION.GTID_NEXT= '{UUID}:1'", *said.split("|")))
+    (each,) = split(b"DELIMITER /*!*/;\n" + text.encode())
+    assert each.whole is whole
+
+
+def test_a_text_that_reads_like_a_gtid_inside_a_statement_is_none() -> None:
+    said = f"INSERT INTO t VALUES ('\nSET @@SESSION.GTID_NEXT= ''{OTHER}:9''/*!*/;')".encode()
+    assert transactions(DUMP.replace(b"INSERT INTO app.t VALUES ('a; b')", said.replace(b"/*!*/;", b""))) == (
+        GtidSet.parse(f"{UUID}:41,{UUID}:billing:7")
+    )
+
+
+def test_a_statement_of_many_lines_is_read_in_time_that_grows_with_its_length_only() -> None:
+    lines = b"x" * 76 + b"\n"
+    (found,) = statements(b"DELIMITER /*!*/;\nBINLOG '\n" + lines * 300_000 + b"'/*!*/;\n")
+    assert len(found) == len(b"BINLOG '\n'") + 300_000 * 77

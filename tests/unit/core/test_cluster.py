@@ -12,6 +12,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster impo
     Dns,
     Node,
     Policy,
+    Team,
     Thresholds,
     UnprovenFence,
     checked_name,
@@ -71,7 +72,16 @@ MISTAKES: dict[str, Callable[[], object]] = {
     "looks must be 1": lambda: Thresholds(looks=0),
     "margin_share": lambda: Thresholds(margin_share=1),
     "quorum_min 3 of cluster orders": lambda: replace(SPEC, policy=Policy(quorum_min=3)),
+    "zone of node db1 is empty": lambda: replace(NODES[0], zone=""),
+    "zone 'north' in the policy of cluster orders is that of no node": lambda: replace(
+        SPEC, policy=Policy(zones=("north",))
+    ),
     "needs a primary and at least one replica": lambda: replace(SPEC, nodes=NODES[:1]),
+    "acknowledge_seconds_max": lambda: Policy(acknowledge_seconds_max=-1),
+    "escalate_every_seconds must be 1": lambda: Policy(escalate_every_seconds=0.9),
+    "team name 'Web' is not usable": lambda: Team(name="Web"),
+    "team web has a target without a name": lambda: Team(name="web", target=""),
+    "names a team twice": lambda: replace(SPEC, teams=(Team(name="web"), Team(name="web", target="x"))),
     "names a node twice": lambda: replace(SPEC, nodes=(NODES[0], NODES[0])),
 }
 
@@ -96,3 +106,10 @@ def test_the_others_are_all_but_the_named_ones() -> None:
     assert [node.name for node in SPEC.others("db2")] == ["db1", "db3"]
     assert SPEC.others("db1", "db2", "db3") == ()
     assert SPEC.others() == NODES
+
+
+def test_a_promotion_goes_anywhere_unless_the_policy_names_zones() -> None:
+    assert all(SPEC.promotes_into(zone) for zone in (None, "north"))
+    zoned = replace(SPEC, nodes=(replace(NODES[0], zone="north"), *NODES[1:]), policy=Policy(zones=("north",)))
+    assert zoned.promotes_into("north")
+    assert not any(zoned.promotes_into(zone) for zone in (None, "south", ""))

@@ -39,6 +39,13 @@ def test_without_proof_the_policy_alone_decides() -> None:
             assert decide(ladder, UnprovenFence.PROMOTE) is FenceDecision.PROCEED_UNPROVEN
 
 
+@pytest.mark.parametrize("policy", list(UnprovenFence))
+def test_after_the_promotion_nothing_pauses_a_job_any_more(policy: UnprovenFence) -> None:
+    for ladder in LADDERS:
+        proven = any(each.proven for each in ladder)
+        assert decide(ladder, policy, promoted=True) is (FenceDecision.PROCEED if proven else FenceDecision.STANDS)
+
+
 def test_a_failed_attempt_never_weakens_a_proof() -> None:
     for ladder in LADDERS:
         for policy in UnprovenFence:

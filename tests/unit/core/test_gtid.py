@@ -139,3 +139,11 @@ def test_what_is_no_gtid_set_is_refused_and_the_part_at_fault_is_named(text: str
     with pytest.raises(InvalidInput, match=r"GTID|neither") as caught:
         GtidSet.parse(text)
     assert named in str(caught.value)
+
+
+def test_what_began_on_some_servers_is_told_by_their_identities_whatever_its_tag() -> None:
+    here, there = UUID_A, UUID_B
+    both = GtidSet.parse(f"{here}:1-5:audit:7,{there}:1-9")
+    assert both.of({here}) == GtidSet.parse(f"{here}:1-5:audit:7")
+    assert both.of({here, there}) == both
+    assert not both.of(set())

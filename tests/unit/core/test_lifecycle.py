@@ -12,6 +12,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.lifecycle im
     JobState,
     check_transition,
 )
+from tests.unit.tree.source import MODULES, python_files, text
 
 WAYS = {(each.source, each.target) for each in TRANSITIONS}
 
@@ -53,6 +54,13 @@ def test_a_job_that_is_done_or_given_up_stays_so(state: JobState) -> None:
 
 def test_only_a_persons_word_moves_a_job_that_does_not_run() -> None:
     assert all("an operator" in each.because for each in TRANSITIONS if each.source is not JobState.RUNNING)
+
+
+def test_every_way_is_taken_by_a_module_that_asks_for_it() -> None:
+    assert {f"{MODULES}{each.by}.py" for each in TRANSITIONS} <= set(python_files(MODULES))
+    asked = {"close_job": "JobState.DONE", "fence": "JobState.PAUSED", "open_job": "take_over(", "job": "intervene("}
+    assert {each.by for each in TRANSITIONS} == set(asked)
+    assert all(words in text(f"{MODULES}{module}.py") for module, words in asked.items())
 
 
 def test_a_refusal_names_the_ways_that_are_open() -> None:

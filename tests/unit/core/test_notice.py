@@ -57,7 +57,7 @@ def some(names: tuple[str, ...]) -> list[frozenset[str]]:
 
 def test_a_target_is_told_exactly_what_it_wants() -> None:
     kinds = (Kind.SUSPICION, Kind.JOB_DONE)
-    won: set[str] = set()
+    won: set[str] = {unwanted(Wants(addressed_only=True), notice()) or ""}
     for wanted, low, clusters, kind, severity, cluster in product(
         some(kinds), Severity, some(("orders", "users")), kinds, Severity, ("orders", "users")
     ):
@@ -69,6 +69,14 @@ def test_a_target_is_told_exactly_what_it_wants() -> None:
         )
         won.add(found or "")
     assert won == {"", *(reason.because for reason in UNWANTED)}
+
+
+def test_a_target_is_told_what_is_addressed_to_it_whatever_else_it_wants() -> None:
+    for wants in (Wants(name="web"), Wants(name="web", addressed_only=True), Wants(name="web", severity_min=CRITICAL)):
+        assert unwanted(wants, replace(notice(severity=INFO), to=("billing", "web"))) is None
+    nobodys = replace(notice(), to=("billing",))
+    assert unwanted(Wants(name="web"), nobodys) is None, "others may hear of it"
+    assert unwanted(Wants(name="web", addressed_only=True), nobodys) == "it wants what is addressed to it"
 
 
 def test_the_same_is_told_once_within_its_time_and_again_after_it() -> None:

@@ -19,6 +19,7 @@ from tests.unit.core.worlds import MAINTENANCE, NOW, situation, situations
 
 VERDICT, SUSPICION, JOB, NOBODY, QUORUM, MAINTAINED, COOLING, LAG, LOSS, FLEET = (row.because for row in BLOCKERS)
 COOL_DOWN = 600.0
+LOSING = ((101, None), (1, 0), (None, 5))
 
 
 def unforced(now: Situation) -> set[str]:
@@ -45,7 +46,7 @@ def forcible(now: Situation) -> set[str]:
         reasons.add(COOLING)
     if now.lag_seconds_max == 7.0 and now.lag_seconds != 7.0:
         reasons.add(LAG)
-    if (now.transactions_missing, now.transactions_missing_max) in ((1, 0), (None, 5)) and not now.salvageable:
+    if (now.transactions_missing, now.transactions_missing_max) in LOSING and not now.salvageable:
         reasons.add(LOSS)
     if now.primaries_troubled == 4:
         reasons.add(FLEET)

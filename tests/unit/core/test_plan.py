@@ -24,6 +24,8 @@ def test_the_order_is_the_one_that_loses_nothing() -> None:
     assert order["fence"] < order["catch_up"] < order["choose_candidate"] < order["promote"]
     assert order["promote"] < order["switch_dns"]
     assert order["promote"] < order["repoint"]
+    # Who is disconnected before the name leads elsewhere only comes back, and replicas wait longer than clients may.
+    assert order["switch_dns"] < order["repoint"] < order["disconnect_clients"]
 
 
 def test_every_step_has_its_own_name_stage_and_sentence() -> None:

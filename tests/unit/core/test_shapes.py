@@ -25,6 +25,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core import (
     cluster,
     fleet_breaker,
     maintenance,
+    manifest,
     observation,
     permission,
     standing,
@@ -35,7 +36,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core import (
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput
 from tests.unit.core.worlds import job
 
-MODULES = (cluster, fleet_breaker, maintenance, observation, standing, wire, znodes)
+MODULES = (cluster, fleet_breaker, maintenance, manifest, observation, standing, wire, znodes)
 SHAPES: dict[str, type[Any]] = {
     name: kind
     for module in MODULES
@@ -56,7 +57,8 @@ SIMPLE: dict[Any, st.SearchStrategy[Any]] = {
 
 
 def _node(name: str = "db1") -> st.SearchStrategy[cluster.Node]:
-    return st.builds(cluster.Node, name=st.just(name), address=ADDRESSES, port=PORTS, agent_port=PORTS)
+    zones = st.none() | st.text(min_size=1)
+    return st.builds(cluster.Node, name=st.just(name), address=ADDRESSES, port=PORTS, agent_port=PORTS, zone=zones)
 
 
 # Shapes that check themselves need values that pass.
@@ -78,6 +80,7 @@ CHECKED: Mapping[type[Any], Callable[[], st.SearchStrategy[Any]]] = {
         looks=st.integers(1),
         margin_share=st.floats(0, 0.999),
     ),
+    cluster.Team: lambda: st.builds(cluster.Team, name=NODE_NAMES, target=st.none() | NODE_NAMES),
     cluster.Policy: lambda: st.builds(
         cluster.Policy,
         catch_up_seconds_max=st.floats(0.001, 1e9),
@@ -86,6 +89,8 @@ CHECKED: Mapping[type[Any], Callable[[], st.SearchStrategy[Any]]] = {
         lag_seconds_max=st.none() | st.floats(0, 1e9),
         transactions_missing_max=st.none() | st.integers(0),
         overload_seconds_max=st.floats(0, 1e9),
+        acknowledge_seconds_max=st.floats(0, 1e9),
+        escalate_every_seconds=st.floats(1, 1e9),
         thresholds=CHECKED[cluster.Thresholds](),
     ),
     fleet_breaker.FleetBreaker: lambda: st.builds(
@@ -100,11 +105,20 @@ CHECKED: Mapping[type[Any], Callable[[], st.SearchStrategy[Any]]] = {
         begun_at=st.floats(0, 1e9),
         until_at=st.floats(1e9 + 1, 2e9),
     ),
+    manifest.LossAccount: lambda: st.builds(
+        manifest.LossAccount,
+        lost=st.just("aaaaaaaa-0000-4000-8000-000000000001:1-3,aaaaaaaa-0000-4000-8000-000000000001:tag:7"),
+        transactions=st.just(6),
+        gtids_left_out=st.just(2),
+        since_at=st.floats(0, 1e9),
+        counted_at=st.floats(0, 1e9),
+    ),
     cluster.ClusterSpec: lambda: st.builds(
         cluster.ClusterSpec,
         cluster=NODE_NAMES,
         dns=CHECKED[cluster.Dns](),
         policy=CHECKED[cluster.Policy](),
+        teams=st.lists(CHECKED[cluster.Team](), max_size=3, unique_by=lambda team: team.name).map(tuple),
         nodes=st.lists(NODE_NAMES, min_size=2, max_size=4, unique=True).flatmap(
             lambda names: st.tuples(*(_node(name) for name in names))
         ),

@@ -15,6 +15,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.health impor
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import (
     Channel,
     Heartbeat,
+    LeaseState,
     Observation,
     ProcessState,
     Reach,
@@ -63,6 +64,7 @@ def look(  # noqa: PLR0917 - in the order of the rows
     heartbeat: Heartbeat | None = None,
     primary: bool = False,
     reach: Reach = Reach.REACHED,
+    lease: LeaseState = LeaseState.NONE,
 ) -> Look:
     report = Observation(
         cluster="orders",
@@ -71,6 +73,7 @@ def look(  # noqa: PLR0917 - in the order of the rows
         sequence=1,
         process=ProcessState.RUNNING,
         reach=reach,
+        lease=lease,
         server=server(channels),
         vitals=vitals or Vitals(),
         heartbeat=heartbeat,
@@ -107,6 +110,7 @@ WORST: dict[Breach, Look] = {
     Breach.READ_ONLY_DISK: look(vitals=Vitals(disk_writable=False, disk_detail="/data is mounted read-only")),
     Breach.REPLICATION: look(channels=((True, False, None),)),
     Breach.LAG: lag(60.0),
+    Breach.WRITABLE: look(lease=LeaseState.USURPED),
 }
 WELL = look(
     vitals=Vitals(disk_bytes_used=0, disk_bytes_total=1, inodes_used=0, inodes_total=1, disk_writable=True),

@@ -157,6 +157,7 @@ def contender(  # noqa: PLR0917 - in the order of the shape
     version: tuple[int, ...] = (9, 7, 4),
     detail: str = "",
     in_maintenance: bool = False,
+    **facts: Any,
 ) -> Contender:
     """One replica; by default one that may be promoted."""
     return Contender(
@@ -168,19 +169,37 @@ def contender(  # noqa: PLR0917 - in the order of the shape
         server_version=version,
         detail=detail,
         in_maintenance=in_maintenance,
+        **facts,
     )
+
+
+# Of each further row of the table of exclusions, what makes it the reason.
+FLAWS: tuple[dict[str, Any], ...] = (
+    {"in_zones": False},
+    {"gtid_mode": "ON_PERMISSIVE"},
+    {"logged": False},
+    {"delay_seconds": 60},
+    {"filters": ("Replicate_Do_DB app",)},
+    {"replicates": False},
+    {"strays_to": "10.0.0.4:3306"},
+    {"server_uuid": UUID_B},  # has written a transaction itself in one of the histories
+    {"disk_dead": "read-only"},
+    {"drained": False, "applier_error": "a duplicate key"},
+    {"disk_short": "91% full"},
+)
 
 
 @cache
 def contender_pairs() -> tuple[tuple[Contender, Contender], ...]:
-    """Every pair of replicas over all flags, three versions and three histories."""
+    """Every pair of replicas over all flags, three versions and three histories, and each further flaw of one."""
     histories = (f"{UUID_A}:1-3", f"{UUID_A}:1-2", f"{UUID_A}:1,{UUID_B}:1")
     versions = ((9, 7, 4), (9, 7, 3), (9, 6, 0))
     flags = (True, False)
     ones = [contender("db2", *world) for world in product(histories, flags, flags, flags, versions)]
     twos = [contender("db3", *world) for world in product(histories, flags, flags, flags, versions)]
     worked_on = [contender("db2", executed, in_maintenance=True) for executed in histories]
-    return tuple(product(ones + worked_on, twos))
+    flawed = [contender("db2", executed, **flaw) for executed in histories for flaw in FLAWS]
+    return tuple(product(ones + worked_on + flawed, twos))
 
 
 def job(state: JobState = JobState.DONE, ended_at: float | None = 0.0) -> Job:
@@ -219,7 +238,14 @@ FACTS: dict[str | tuple[str, ...], tuple[Any, ...]] = {
     "maintenance": (None, MAINTENANCE),
     "cool_down_seconds_left": (0.0, 0.1),
     ("lag_seconds", "lag_seconds_max"): ((7.0, None), (7.0, 7.0), (7.1, 7.0), (None, 7.0)),
-    ("transactions_missing", "transactions_missing_max"): ((1, None), (0, 0), (1, 0), (None, 5)),
+    ("transactions_missing", "transactions_missing_max"): (
+        (100, None),
+        (101, None),
+        (0, 0),
+        (1, 0),
+        (None, 5),
+        (None, None),
+    ),
     "salvageable": (False, True),
     "primaries_troubled": (1, 3, 4),
 }

@@ -40,6 +40,13 @@ def test_an_orchestrator_that_starts_tells_of_an_open_job_and_not_of_an_old_one(
     assert told(job(JobState.PAUSED)) == [Kind.JOB_OPENED, Kind.JOB_PAUSED]
 
 
+def test_who_starts_leaves_a_pause_of_long_ago_to_the_reminders_and_follows_the_job_from_there() -> None:
+    long_ago = replace(job(JobState.PAUSED), paused_at=0.0)
+    assert told(long_ago) == []
+    assert told(long_ago, job(epoch=3), job(JobState.DONE, epoch=3)) == [Kind.JOB_OPENED, Kind.JOB_DONE]
+    assert told(None, long_ago) == [Kind.JOB_OPENED, Kind.JOB_PAUSED], "it was there when that came up"
+
+
 def test_who_takes_a_job_over_tells_of_it_from_then_on() -> None:
     looks = (None, job(), job(owner="orc2", epoch=3), job(JobState.DONE, owner="orc2", epoch=3))
     assert told(*looks) == [Kind.JOB_OPENED]

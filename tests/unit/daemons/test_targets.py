@@ -47,14 +47,21 @@ def test_targets_of_all_kinds_are_taken_with_their_defaults(daemon: str, files: 
     taken.prove()
     hook, mail, program = taken.targets
     assert [hook.kind, mail.kind, program.kind] == ["webhook", "email", "command"]
-    assert hook.wants == Wants()
+    assert hook.wants == Wants(name="hook")
     assert (mail.port, mail.tls) == (587, "starttls")  # type: ignore[union-attr]
 
 
 def test_what_a_target_wants_is_taken(files: Path) -> None:
-    wants = {"kinds": ["job_done", "job_paused"], "severity_min": "critical", "clusters": ["orders"]}
+    wants = {
+        "kinds": ["job_done", "job_paused"],
+        "addressed_only": True,
+        "severity_min": "critical",
+        "clusters": ["orders"],
+    }
     (target,) = settings("monitor", files, {**PROGRAM, **wants}).targets
     assert target.wants == Wants(
+        name="program",
+        addressed_only=True,
         kinds=frozenset({Kind.JOB_DONE, Kind.JOB_PAUSED}),
         severity_min=Severity.CRITICAL,
         clusters=frozenset({"orders"}),

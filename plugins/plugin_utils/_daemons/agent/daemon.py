@@ -47,6 +47,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.wire import 
     Vouch,
     VouchRequest,
 )
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.read_only import make_read_only
 
 from .. import clock
 from ..https import Peer, Route, serving
@@ -90,6 +91,7 @@ class Agent:
         self._reach = Reach.UNKNOWN
         self._probed_at = 0.0
         self._executed: Executed | None = None
+        self._writable_since: float | None = None
         self._fences = 0
         self.news = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -105,6 +107,7 @@ class Agent:
             make_read_only=self._make_read_only,
             kill=self._process.kill,
             executed=lambda: self._executed,
+            writable_since=lambda: self._writable_since,
         )
 
     @property
@@ -148,10 +151,18 @@ class Agent:
             self.work.answered()
         if seen.server is not None:
             self._executed = seen.server.gtid_executed, asked_at
+            self._note_writable(seen.server.writable, asked_at)
         self._reach = seen.reach  # a look that ends between two beats answers for the next one
         if seen.server is not None and fences == self._fences:
             self._last = seen
         return seen
+
+    def _note_writable(self, writable: bool, asked_at: float) -> None:
+        """``asked_at``: before the look began."""
+        if not writable:
+            self._writable_since = None
+        elif self._writable_since is None:
+            self._writable_since = asked_at
 
     def _look_at_disk(self) -> Vitals:
         """Blocking."""
@@ -166,11 +177,10 @@ class Agent:
         return self._last.server is None or not self._last.server.super_read_only
 
     def _make_read_only(self) -> None:
-        """Blocking. Read-only first, then the sessions: a session killed first could come back and write."""
+        """Blocking."""
         mysqld = self._settings.mysqld
+        make_read_only(mysqld.host, mysqld.port, self._login, mysqld.unix_socket)
         with connect(mysqld.host, mysqld.port, self._login, mysqld.unix_socket) as server:
-            server.set_super_read_only(True)
-            server.kill_client_sessions()
             state = server.state()
         if not state.super_read_only:
             raise Unavailable("mysqld says that it is not super_read_only")
@@ -254,6 +264,7 @@ class Agent:
                 await asyncio.sleep(FIND_SECONDS)
                 continue
             log.info("mysqld runs as process %s", self._process.process_id)
+            self.guard.mysqld_started()
             self.news.set()
             await self._process.exited()
             log.warning("mysqld (process %s) has exited", self._process.process_id)
@@ -306,7 +317,8 @@ class Agent:
         mysqld = self._settings.mysqld
         known = self._last.server.binlog_index if self._last.server else ""
         index = find_index(known, mysqld.data_folder)
-        return await salvage(mysqld.mysqlbinlog, index, GtidSet.parse(order.have), mysqld.salvage_seconds)
+        have = GtidSet.parse(order.have)
+        return await salvage(mysqld.mysqlbinlog, index, have, mysqld.salvage_seconds, rows=order.rows)
 
     async def _serve_stop(self, peer: Peer, order: StopRequest) -> StopAnswer:
         self._check_order(order)

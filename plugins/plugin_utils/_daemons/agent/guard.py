@@ -17,7 +17,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent im
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.codec import decode, encode
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster import Node
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput, Unavailable
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.lease import FENCE_BEATS, Holder
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.lease import FENCE_BEATS, Holder, usurps
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import LeaseState
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.wire import (
     VOUCH_PATH,
@@ -38,7 +38,8 @@ Executed = tuple[str, float]  # a GTID set, and when it was read, by the monoton
 
 
 class Guard:
-    """``writable()``: whether mysqld takes writes, as far as is known. ``make_read_only()`` blocks and raises
+    """``writable()``: whether mysqld takes writes, as far as is known; ``writable_since()``: since when it was seen to.
+    ``make_read_only()`` blocks and raises
     Unavailable when mysqld will not; ``kill()`` is the last resort and cannot fail. ``executed()``: what mysqld was
     seen to have executed, and when, for the voters to tell their lag by. ``now()``: the
     monotonic clock."""
@@ -53,6 +54,7 @@ class Guard:
         make_read_only: Callable[[], None],
         kill: Callable[[], None],
         executed: Callable[[], Executed | None] = lambda: None,
+        writable_since: Callable[[], float | None] = lambda: None,
         now: Callable[[], float] = clock.now,
     ) -> None:
         self._cluster, self._node = own
@@ -62,11 +64,13 @@ class Guard:
         self._make_read_only = make_read_only
         self._kill = kill
         self._executed = executed
+        self._writable_since = writable_since
         self._now = now
         self._fencing = ThreadPoolExecutor(4, "fence")
         self._changed = asyncio.Event()
         self._holder: Holder | None = None
         self._fenced = False
+        self._usurps = self._usurped = False
         self._looked_at = now()
         self.terms: LeaseTerms | None = None
         self._remember()
@@ -74,7 +78,7 @@ class Guard:
     @property
     def state(self) -> LeaseState:
         if self._holder is None:
-            return LeaseState.NONE
+            return LeaseState.USURPED if self._usurped else LeaseState.NONE
         if self._fenced:
             return LeaseState.FENCED
         return LeaseState.HELD if self._writable() and self._holder.held(self._now()) else LeaseState.NONE
@@ -88,10 +92,23 @@ class Guard:
     def vouching(self) -> tuple[str, ...]:
         return self._holder.vouching(self._now()) if self._holder is not None else ()
 
+    def mysqld_started(self) -> None:
+        """It boots super_read_only; what it did before is no longer to be told."""
+        self._usurped = False
+
     def acknowledged(self, terms: LeaseTerms | None, asked_at: float) -> None:
         """A monitor has acknowledged what was reported at ``asked_at``, of the monotonic clock."""
         if terms is not None:
             self._adopt(terms)
+            self._usurps = usurps(
+                own=self._node,
+                primary=terms.primary.name,
+                settled=terms.settled,
+                writable_since=self._writable_since(),
+                asked_at=asked_at,
+                beat_seconds=self._beat_seconds,
+            )
+            self._changed.set()
         if self._holder is not None:
             self._holder.acknowledged(asked_at)
             self._changed.set()
@@ -175,6 +192,8 @@ class Guard:
     def _look(self) -> float | None:
         """How long nothing has to be done, in seconds; None: until something changes."""
         self._looked_at = now = self._now()
+        if self._usurps and self._writable():
+            return 0.0
         if self._holder is None:
             return None
         left = self._holder.ends_at - now
@@ -191,6 +210,12 @@ class Guard:
 
     async def _fence_if_lost(self) -> None:
         now = self._now()
+        if self._usurps and self._writable():
+            log.critical("this node takes writes, and another is primary; fencing mysqld")
+            self._usurped = True
+            await self._fence()
+            self._usurps = False
+            return
         if self._holder is None or self._holder.held(now) or not self._writable():
             return
         if now - self._looked_at > STILL_BEATS * self._beat_seconds:
@@ -203,6 +228,9 @@ class Guard:
             return
         log.critical("the lease is lost: neither a monitor acknowledges nor do enough voters vouch; fencing mysqld")
         self._fenced = True
+        await self._fence()
+
+    async def _fence(self) -> None:
         loop = asyncio.get_running_loop()
         work = loop.run_in_executor(self._fencing, self._make_read_only)
         try:

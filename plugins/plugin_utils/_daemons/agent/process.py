@@ -1,29 +1,21 @@
 # Copyright: the altair.mysql_ha maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The mysqld process beside the agent: found by its pid file, held by a pidfd, its absence proven by InnoDB's lock.
-
-A pid file may be stale and its number reused, so a process counts as mysqld only when it works in the data folder:
-mysqld changes to it at start. That no mysqld runs there is proven by the lock that InnoDB holds on ``ibdata1`` for as
-long as it lives (fcntl(2): F_GETLK asks without taking it).
-"""
+"""The mysqld process beside the agent: found by its pid file, held by a pidfd, its absence proven by InnoDB's lock."""
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
-import select
-import signal
-import struct
 from pathlib import Path
 
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters import data_folder as folder
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.data_folder import has_exited
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import ProcessState
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.work import Effort
 
 _TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
 _DYING = 0x4 | 0x400  # of linux/sched.h: PF_EXITING, and PF_SIGNALED, which one that writes its core file has, too
-_FLOCK = struct.Struct("hhqqi4x")  # struct flock on 64-bit Linux: type, whence, start, len, pid
 
 
 class MysqldProcess:
@@ -46,22 +38,17 @@ class MysqldProcess:
         that was seen stays the truth.
         """
         if self._handle is not None:
-            return ProcessState.EXITED if _has_exited(self._handle) else ProcessState.RUNNING
-        return ProcessState.EXITED if self._saw_exit or self._data_folder_is_free() else ProcessState.UNKNOWN
+            return ProcessState.EXITED if has_exited(self._handle) else ProcessState.RUNNING
+        return ProcessState.EXITED if self._saw_exit or folder.is_free(self._data_folder) else ProcessState.UNKNOWN
 
     def find(self) -> bool:
         """Look for a running mysqld and hold on to it; False when there is none to be found."""
         self.release()
-        try:
-            process_id = int(self._pid_file.read_text(encoding="ascii").strip())
-            handle = os.pidfd_open(process_id)
-        except (OSError, ValueError, OverflowError):
+        found = folder.hold(self._pid_file, self._data_folder)
+        if found is None:
             return False
-        # The handle is taken before the look, so a number reused in between cannot be mistaken for mysqld.
-        if not self._works_in_data_folder(process_id) or _has_exited(handle):
-            os.close(handle)
-            return False
-        self._handle, self.process_id, self._saw_exit = handle, process_id, False
+        self.process_id, self._handle = found
+        self._saw_exit = False
         return True
 
     def effort(self, now: float) -> Effort | None:
@@ -75,7 +62,7 @@ class MysqldProcess:
             flags, ticks = int(fields[6]), int(fields[11]) + int(fields[12])
         except (OSError, ValueError, IndexError):
             return None
-        if _has_exited(self._handle):
+        if has_exited(self._handle):
             return None  # the number may have been another's already
         return Effort(now, ticks * _TICK_SECONDS, dying=bool(flags & _DYING))
 
@@ -97,33 +84,12 @@ class MysqldProcess:
 
     def kill(self) -> None:
         """SIGKILL through the pidfd: it cannot hit another process. Nothing happens when none is held."""
-        if self._handle is not None and not _has_exited(self._handle):
-            signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+        if self._handle is not None:
+            folder.kill(self._handle)
 
     def release(self) -> None:
         if self._handle is not None:
-            self._saw_exit = _has_exited(self._handle)
+            self._saw_exit = has_exited(self._handle)
             self._note_exit(self._handle)
             os.close(self._handle)
         self._handle = self._gone = self._loop = self.process_id = None
-
-    def _works_in_data_folder(self, process_id: int) -> bool:
-        try:
-            return os.path.samefile(f"/proc/{process_id}/cwd", self._data_folder)
-        except OSError:
-            return False
-
-    def _data_folder_is_free(self) -> bool:
-        try:
-            with open(self._data_folder / "ibdata1", "rb") as space:
-                wanted = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-                found = fcntl.fcntl(space, fcntl.F_GETLK, wanted)
-        except OSError:
-            return False
-        return bool(_FLOCK.unpack(found)[0] == fcntl.F_UNLCK)
-
-
-def _has_exited(handle: int) -> bool:
-    poller = select.poll()
-    poller.register(handle, select.POLLIN)
-    return bool(poller.poll(0))

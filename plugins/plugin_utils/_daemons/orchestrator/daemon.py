@@ -25,6 +25,7 @@ from ..loop import ready
 from ..notifier import Tell, notifying, tell_nobody
 from ..settings import OrchestratorSettings
 from .desk import Desk
+from .escalator import Escalator
 from .follower import JobFollower
 from .runner import PlaybookRunner, runner_for
 
@@ -54,6 +55,7 @@ class Orchestrator:
         self._desks: dict[str, Desk] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._fleet = Fleet(store, self._cluster_changed)
+        self.escalator = Escalator(settings.name, store, self._fleet.members, tell)
 
     async def start(self) -> None:
         await self._fleet.start()
@@ -125,7 +127,8 @@ async def run(settings: OrchestratorSettings, stop: asyncio.Event) -> None:
                 await orchestrator.start()
                 ready(f"orchestrator {settings.name}")
                 ended = asyncio.create_task(stop.wait())
-                loops = [asyncio.create_task(each) for each in (orchestrator.broken(), orchestrator.stay_known())]
+                bodies = (orchestrator.broken(), orchestrator.stay_known(), orchestrator.escalator.watch_over())
+                loops = [asyncio.create_task(each) for each in bodies]
                 done, _pending = await asyncio.wait([ended, *loops], return_when=asyncio.FIRST_COMPLETED)
                 for task in (ended, *loops):
                     task.cancel()

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import chain, repeat
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.assignment import watcher
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import (
     AltairError,
     Conflict,
@@ -30,6 +31,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.occasions im
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.permission import blockers, blockers_in_detail
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.verdict import Rule, judge
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import (
+    ORCHESTRATORS,
     Job,
     LockHolder,
     Screening,
@@ -40,6 +42,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes impor
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.inquiry import inquire
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import (
+    NOBODY,
     OPERATOR,
     Record,
     answer_suspicion,
@@ -57,13 +60,16 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.screen
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.screenings import put_on_record, screening_of
 
 from ..notifier import Tell, tell_nobody
+from .mending import Mending
 from .runner import PlaybookRunner
 
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = (2.0, 2.0, 5.0, 10.0, 30.0)  # between the runs of a job that fails; the last one goes on for ever
 SAY_AGAIN_SECONDS = 60.0  # how often what is found again and again is put on record again
+STAND_BACK_SECONDS = 0.3  # two that ask everybody at once take the processors from each other and from the job
 NOTE_AGAIN_SECONDS = 5.0  # and how often a trouble that lasts is noted again: well within the fleet breaker's window
+HEALTH_SECONDS = 2.0  # after a change of health nothing is in a hurry here, and of many changes one look is enough
 
 
 @dataclass(slots=True)
@@ -74,6 +80,7 @@ class Memory:
     said: float = 0.0
     noted: float | None = None  # when the trouble was noted; None: there is none on record
     refuted: bool = False  # the last suspicion was; the next one is likely to be
+    forbidden: bool = False  # so was the last failover that a verdict called for
 
 
 class Desk:
@@ -100,12 +107,17 @@ class Desk:
         self._host_command = host_command
         self._memory = Memory()
         self._loop = asyncio.get_running_loop()
+        self._mending = Mending(cluster, owner, store, tell, self._wake_later_from_thread)
+        self._again: asyncio.TimerHandle | None = None
 
     def wake(self) -> None:
         self._woken.set()
 
     def _wake_from_thread(self) -> None:
         self._loop.call_soon_threadsafe(self.wake)
+
+    def _wake_later_from_thread(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.call_later, HEALTH_SECONDS, self.wake)
 
     async def watch(self) -> None:
         for path in (suspicion_path(self._cluster), job_path(self._cluster), lock_path(self._cluster)):
@@ -131,7 +143,13 @@ class Desk:
         return await asyncio.to_thread(read_record, self._store, self._cluster)
 
     async def _handle(self) -> None:
-        if not _calls_for_work(await self._read()) or not await self._take_lock():
+        seen = await self._read()
+        if not _calls_for_work(seen):
+            await self._mend(seen)
+            return
+        if not await self._first():
+            await asyncio.sleep(STAND_BACK_SECONDS)
+        if not await self._take_lock():
             return
         try:
             record = await self._read()  # what was seen before the lock may be another's past
@@ -140,7 +158,25 @@ class Desk:
             elif record.suspicion is not None:
                 await self._screen(record, record.suspicion.value)
         finally:
+            await self._runner.withdraw(self._cluster)
             await self._leave_lock()
+
+    async def _mend(self, seen: Record) -> None:
+        """Nothing else is to be done: point stray replicas at the primary, and come back for those that were not."""
+        due = await asyncio.to_thread(self._mending.due, seen, now=time.monotonic(), now_at=time.time())
+        if due and await self._take_lock():
+            try:
+                await asyncio.to_thread(
+                    self._mending.mend, due, self._means.login, now=time.monotonic(), now_at=time.time()
+                )
+            except AltairError as error:
+                log.warning("%s: stray replicas are looked at again later: %s", self._cluster, error)
+            finally:
+                await self._leave_lock()
+        seconds = self._mending.seconds_left(time.monotonic())
+        if self._again is not None:
+            self._again.cancel()
+        self._again = None if seconds is None else self._loop.call_later(seconds, self.wake)
 
     async def _set_aside_suspicion(self) -> None:
         """One that cannot be read would keep every other from being raised; monitors raise it again where it holds."""
@@ -157,6 +193,11 @@ class Desk:
                 )
         except AltairError as error:
             log.warning("%s: %s", self._cluster, error)
+
+    async def _first(self) -> bool:
+        """Whether the cluster is ours before it is another's; none of them is asked, so the others only stand back."""
+        known = await asyncio.to_thread(self._store.children, ORCHESTRATORS)
+        return watcher(self._cluster, known) in (self._owner, None)
 
     async def _take_lock(self) -> bool:
         path = lock_path(self._cluster)
@@ -175,9 +216,10 @@ class Desk:
             log.warning("the lock of %s ends with the session: %s", self._cluster, error)
 
     async def _resume(self, record: Record) -> None:
-        job = await asyncio.to_thread(
-            take_over, self._store, record, owner=self._owner, because=f"{self._owner} went on with it"
-        )
+        because = f"{self._owner} went on with it"
+        if record.job is not None and record.job.value.owner == NOBODY:
+            because += f"; {record.job.value.because}"
+        job = await asyncio.to_thread(take_over, self._store, record, owner=self._owner, because=because)
         log.warning("took job %s over, now epoch %d", job.id, job.epoch)
         await self._carry_out(job)
 
@@ -192,11 +234,14 @@ class Desk:
         )
         rule = judge(inquiry.snapshot)
         await self._settle_trouble(rule, primary)
+        if rule.verdict.actionable and not self._memory.forbidden:
+            await self._runner.announce(self._cluster, record.state.value.epoch + 1)
         now_at = time.time()
         situation = await asyncio.to_thread(
             situation_of, self._store, record, suspicion, inquiry, rule.verdict, now_at=now_at
         )
         against = blockers(situation)
+        self._memory.forbidden = bool(against)
         found = screening_of(inquiry, rule, situation, against, suspicion, by=self._owner, now_at=now_at)
         news = self._is_news(found)
         if news:
@@ -249,9 +294,8 @@ class Desk:
 
     async def _carry_out(self, job: Job) -> None:
         """Run the playbook until the job has ended, paused or passed to another; steps that hold already are quick."""
-        variables: dict[str, str | int] = {"cluster": self._cluster, "altair_epoch": job.epoch}
         for pause_seconds in chain(RETRY_SECONDS, repeat(RETRY_SECONDS[-1])):
-            code = await self._runner.run(variables)
+            code = await self._runner.run(self._cluster, job.epoch)
             record = await self._read()
             ours = record.job is not None and record.job.value.epoch == job.epoch
             if record.job is None or not ours or not _is_open(record):

@@ -7,11 +7,19 @@ from __future__ import annotations
 
 import time
 
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.lifecycle import JobState
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.occasions import news_of_job
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import Job
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import OPERATOR
 
 from ..notifier import Tell
+
+FRESH_SECONDS = 60.0
+
+
+def _told_before(job: Job, now_at: float) -> bool:
+    """Whether who starts only now leaves a paused job to the reminders; of a fresh pause nobody may have told yet."""
+    return job.state is JobState.PAUSED and job.paused_at is not None and now_at - job.paused_at > FRESH_SECONDS
 
 
 class JobFollower:
@@ -28,9 +36,10 @@ class JobFollower:
         if job is None and before is not None:
             return  # a job is replaced by the next, never taken away
         self._seen[cluster] = job
-        if job is None or (first and job.state.ended) or not self._is_ours(job):
+        now_at = time.time()
+        if job is None or not self._is_ours(job) or (first and (job.state.ended or _told_before(job, now_at))):
             return
-        for notice in news_of_job(before, job, at=time.time(), by=self._name):
+        for notice in news_of_job(before, job, at=now_at, by=self._name):
             self._tell(notice)
 
     def _is_ours(self, job: Job) -> bool:

@@ -14,7 +14,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Protocol
 
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.codec import encode
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.plan import CONFIRMED, Order
 
 from ..settings import Runner
 
@@ -23,15 +25,21 @@ log = logging.getLogger(__name__)
 WAITING = "altair.mysql_ha.await_job"
 COLLECTIONS_ROOT = next(parent.parent for parent in Path(__file__).parents if parent.name == "ansible_collections")
 
-Variables = dict[str, str | int]
-
 
 class PlaybookRunner(Protocol):
-    """Runs the settings' playbook with a job's own variables; returns its exit code."""
+    """Runs the settings' playbook for a job; returns its exit code.
+
+    ``announce``: a job will very likely be opened for this cluster, under this epoch. It is followed by ``run`` of the
+    same, or by ``withdraw``, which does nothing where nothing is announced.
+    """
 
     async def prepare(self) -> None: ...
 
-    async def run(self, variables: Variables) -> int: ...
+    async def announce(self, cluster: str, epoch: int, /) -> None: ...
+
+    async def withdraw(self, cluster: str, /) -> None: ...
+
+    async def run(self, cluster: str, epoch: int) -> int: ...
 
     async def close(self) -> None: ...
 
@@ -80,8 +88,15 @@ class AnsiblePlaybook:
     async def prepare(self) -> None:
         return None
 
-    async def run(self, variables: Variables) -> int:
+    async def announce(self, _cluster: str, _epoch: int, /) -> None:
+        return None
+
+    async def withdraw(self, _cluster: str, /) -> None:
+        return None
+
+    async def run(self, cluster: str, epoch: int) -> int:
         settings = self._settings
+        variables = {"cluster": cluster, "altair_epoch": epoch, "altair_at_once": True}
         command = _command(settings, "--extra-vars", json.dumps(variables))
         with ExitStack() as stack:
             output = _log_to(stack, settings)
@@ -103,7 +118,7 @@ class HotSpare:
     def __init__(self, settings: Runner) -> None:
         self._settings = settings
         self._spare: asyncio.subprocess.Process | None = None
-        self._replacing: asyncio.Task[None] | None = None
+        self._announced: dict[str, tuple[int, asyncio.subprocess.Process]] = {}
 
     async def _start(self) -> asyncio.subprocess.Process:
         with ExitStack() as stack:
@@ -120,24 +135,67 @@ class HotSpare:
         if self._spare is None or self._spare.returncode is not None:
             self._spare = await self._start()
 
-    async def run(self, variables: Variables) -> int:
+    async def _take(self) -> asyncio.subprocess.Process:
         await self.prepare()
         process, self._spare = self._spare, None
         if process is None or process.stdin is None:
             raise InvalidInput("the warm process could not be started; set runner.kind to ansible_playbook")
-        process.stdin.write(json.dumps(variables).encode() + b"\n")
-        process.stdin.close()
+        return process
+
+    async def announce(self, cluster: str, epoch: int) -> None:
+        if cluster in self._announced:
+            return
+        process = await self._take()
+        _say(process, _line(cluster, epoch, ahead=True))
+        self._announced[cluster] = epoch, process
+
+    async def withdraw(self, cluster: str) -> None:
+        _epoch, process = self._announced.pop(cluster, (0, None))
+        if process is None:
+            return
+        await _let_end(process)
+        await self.prepare()
+
+    async def run(self, cluster: str, epoch: int) -> int:
+        announced, process = self._announced.pop(cluster, (0, None))
+        if process is not None and announced == epoch and process.returncode is None:
+            _say(process, CONFIRMED + b"\n")
+        else:
+            if process is not None:
+                await _let_end(process)
+            process = await self._take()
+            _say(process, _line(cluster, epoch))
+        if process.stdin is not None:
+            process.stdin.close()
         code = await _ended(process, self._settings.seconds_max)
         # Only now: a second interpreter that warms up would slow the job down.
         await self.prepare()
         return code
 
     async def close(self) -> None:
-        if self._spare is not None and self._spare.returncode is None:
-            if self._spare.stdin is not None:
-                self._spare.stdin.close()
-            self._spare.kill()
-            await self._spare.wait()
+        waiting = [process for _epoch, process in self._announced.values()]
+        if self._spare is not None:
+            waiting.append(self._spare)
+        for process in waiting:
+            await _let_end(process)
+
+
+def _line(cluster: str, epoch: int, *, ahead: bool = False) -> bytes:
+    return encode(Order(cluster=cluster, epoch=epoch, ahead=ahead)) + b"\n"
+
+
+def _say(process: asyncio.subprocess.Process, line: bytes) -> None:
+    if process.stdin is not None:
+        process.stdin.write(line)
+
+
+async def _let_end(process: asyncio.subprocess.Process) -> None:
+    """One that waits: its worker sees the pipe closed, and it need not wait for that itself."""
+    if process.returncode is None:
+        if process.stdin is not None:
+            process.stdin.close()
+        process.kill()
+        await process.wait()
 
 
 def runner_for(settings: Runner) -> PlaybookRunner:

@@ -63,10 +63,7 @@ docs-check: setup ## fails when a generated page of docs/ is stale
 sanity: setup ## ansible-test sanity over a copy; PYTHON_VERSION=3.13 for the newest ansible-core
 	@tests/tools/sanity.sh
 
-ansible-bench-failover: setup ## killed primaries, beside the bare cost of the statements; RUNS=20 LAGGING=yes; build/failover.json
-	@$(PYTHON) -m tests.bench --runs $(or $(RUNS),20) $(if $(LAGGING),--lagging)
-
-lint: setup ## playbooks and roles, production profile
+ansible-lint: setup ## playbooks and roles, production profile
 	@build/venv/bin/ansible-lint --offline --profile production
 
 molecule: setup ## the roles on fresh systemd hosts, a killed primary replaced by what they installed

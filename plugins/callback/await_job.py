@@ -20,6 +20,7 @@ requirements:
   - enabled in configuration, for example C(ANSIBLE_CALLBACKS_ENABLED=altair.mysql_ha.await_job)
 """
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -42,6 +43,8 @@ def load_steps() -> None:
         import_module(f"{COLLECTION}.modules.{module}")
         import_module(f"{COLLECTION}.action.{module}")
     import_module(f"{COLLECTION}.module_utils._procedures.jobs").prepare()
+    gc.collect()
+    gc.freeze()  # what is loaded stays: no collection has to walk over it in the midst of a job
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]

@@ -57,15 +57,21 @@ def tls_context(files: TlsFiles, *, server: bool) -> ssl.SSLContext:
 
 
 class Caller:
-    """A pool of HTTPS connections to agents and monitors. Use as ``async with Caller(files) as caller``."""
+    """A pool of HTTPS connections to agents and monitors. Use as ``async with Caller(files) as caller``.
 
-    def __init__(self, files: TlsFiles) -> None:
+    ``each_max``: connections to the same one; further questions wait for their turn. 0: no limit.
+    """
+
+    def __init__(self, files: TlsFiles, *, each_max: int = 0) -> None:
         deps.require("aiohttp", "pydantic")
         self._context = tls_context(files, server=False)
+        self._each_max = each_max
         self._session: Any = None
 
     async def __aenter__(self) -> Caller:
-        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=self._context, limit=0))
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=self._context, limit=0, limit_per_host=self._each_max)
+        )
         return self
 
     async def __aexit__(self, *_error: object) -> None:

@@ -173,14 +173,19 @@ class Store:
                 return None
         return Versioned(decode(shape, raw, self._full(path)), stat.version)
 
-    def read_many(self, asks: Sequence[tuple[str, type[Any]]], watcher: Watcher | None = None) -> list[Any]:
-        """For each path and shape what ``read`` returns; an InvalidInput that it would raise stands in its place."""
+    def read_many(self, asks: Sequence[tuple[str, type[Any] | None]], watcher: Watcher | None = None) -> list[Any]:
+        """For each path and shape what ``read`` returns; an InvalidInput that it would raise stands in its place.
+
+        Without a shape the value is None, whatever the znode holds.
+        """
         found = self._wait_many(self._client.get_async, [path for path, _shape in asks], watcher)
         return [
             answer and self._decoded(path, shape, *answer) for (path, shape), answer in zip(asks, found, strict=True)
         ]
 
-    def _decoded(self, path: str, shape: type[Any], raw: bytes, stat: Any) -> Versioned[Any] | InvalidInput:
+    def _decoded(self, path: str, shape: type[Any] | None, raw: bytes, stat: Any) -> Versioned[Any] | InvalidInput:
+        if shape is None:
+            return Versioned(None, stat.version)
         try:
             return Versioned(decode(shape, raw, self._full(path)), stat.version)
         except InvalidInput as error:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from .._adapters.agent import base_url
-from .._adapters.zookeeper import Store
+from .._adapters.zookeeper import Store, Versioned
 from .._core.cluster import ClusterSpec, Node, Policy
 from .._core.errors import AltairError, InvalidInput, Unavailable
 from .._core.observation import Observation, ProcessState, Reach
@@ -60,13 +60,27 @@ async def host_state(command: Sequence[str], node: Node, seconds: float) -> bool
             await asked.wait()
 
 
-def _last_report(store: Store, cluster: str, suspicion: Suspicion) -> Observation | None:
-    """What the monitor had when it raised the suspicion; None where its word on record is another one."""
-    try:
-        known = store.read(health_path(cluster, suspicion.primary), NodeHealth)
-    except InvalidInput:
-        return None
-    return known.value.observation if known and known.value.health is suspicion.health else None
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    """``last``: what the monitor had when it raised the suspicion; None where its word on record is another one.
+    ``voters``: see ``voters_of``."""
+
+    last: Observation | None
+    voters: tuple[str, ...] | None
+
+
+def _recorded(store: Store, cluster: str, suspicion: Suspicion) -> _Recorded:
+    """Blocking. A health that cannot be read counts as none."""
+    health, voters = store.read_many(
+        [(health_path(cluster, suspicion.primary), NodeHealth), (voters_path(cluster), Voters)]
+    )
+    if isinstance(voters, InvalidInput):
+        raise voters
+    word = health.value if isinstance(health, Versioned) else None
+    return _Recorded(
+        last=word.observation if word is not None and word.health is suspicion.health else None,
+        voters=_names_of(voters, suspicion.primary),
+    )
 
 
 def _patience(policy: Policy, means: Means) -> float:
@@ -98,7 +112,10 @@ def _standing(node: str, seen: Observation | None, primary_executed: str | None)
 
 def voters_of(store: Store, cluster: str, primary: str) -> tuple[str, ...] | None:
     """Who votes on ``primary``'s lease, by the record; None when there is none."""
-    found = store.read(voters_path(cluster), Voters)
+    return _names_of(store.read(voters_path(cluster), Voters), primary)
+
+
+def _names_of(found: Versioned[Voters] | None, primary: str) -> tuple[str, ...] | None:
     return found.value.names if found is not None and found.value.primary == primary else None
 
 
@@ -118,10 +135,10 @@ async def inquire(
         for task in (host, *words.values()):
             task.cancel()
         await asyncio.gather(host, *words.values(), return_exceptions=True)
-    last = await asyncio.to_thread(_last_report, store, spec.cluster, suspicion)
-    voters = await asyncio.to_thread(voters_of, store, spec.cluster, primary.name)
+    recorded = await asyncio.to_thread(_recorded, store, spec.cluster, suspicion)
+    last = recorded.last
     executed = last.server.gtid_executed if last and last.server else None
     return Inquiry(
-        replace(snapshot, reported=last.process if last else ProcessState.UNKNOWN, voters=voters),
+        replace(snapshot, reported=last.process if last else ProcessState.UNKNOWN, voters=recorded.voters),
         tuple(_standing(name, seen, executed) for name, seen in heard.items()),
     )

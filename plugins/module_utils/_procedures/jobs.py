@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from .._adapters import codec
 from .._adapters.zookeeper import Change, Check, Create, Delete, Replace, Store, Versioned
 from .._core.cluster import ClusterSpec, checked_name
-from .._core.errors import Conflict, NotFound, Refused, StaleEpoch
+from .._core.errors import Conflict, InvalidInput, NotFound, Refused, StaleEpoch
 from .._core.lifecycle import JobState, check_transition
 from .._core.observation import Observation
 from .._core.plan import FAILOVER
@@ -58,12 +58,25 @@ def prepare() -> None:
 
 def read_record(store: Store, cluster: str) -> Record:
     """Raise NotFound, in an operator's words, when the cluster is not registered."""
-    spec = store.read(cluster_path(checked_name(cluster, "cluster name")), ClusterSpec)
+    name = checked_name(cluster, "cluster name")
+    found = store.read_many(
+        [
+            (cluster_path(name), ClusterSpec),
+            (state_path(name), ClusterState),
+            (job_path(name), Job),
+            (answer_path(name), None),  # before the suspicion: a newer one than this tells must not pass
+            (suspicion_path(name), Suspicion),
+        ]
+    )
+    for each in found:
+        if isinstance(each, InvalidInput):
+            raise each
+    spec, state, job, answers, suspicion = found
     if spec is None:
-        raise NotFound(f"cluster {cluster} is not registered at {store.place}")
-    state, job = store.require(state_path(cluster), ClusterState), store.read(job_path(cluster), Job)
-    answers = store.version(answer_path(cluster))  # before the suspicion: a newer one than this tells must not pass
-    return Record(spec.value, state, job, store.read(suspicion_path(cluster), Suspicion), answers)
+        raise NotFound(f"cluster {name} is not registered at {store.place}")
+    if state is None:
+        raise NotFound(f"{store.place} has no {state_path(name)}")
+    return Record(spec.value, state, job, suspicion, answers.version if answers else None)
 
 
 def _answer(record: Record, because: str, by: str) -> list[Change]:

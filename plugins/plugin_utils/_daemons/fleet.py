@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 100  # clusters that are read together
 RETRY_SECONDS = 1.0  # how soon to ask again when ZooKeeper has not answered
+PAUSE_SECONDS = 0.5  # a job changes its record with every step; who only follows it must not slow it down by reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,7 @@ class Fleet:
         self._loop = asyncio.get_running_loop()
         self._names: set[str] = set()
         self._wanted: dict[str, list[asyncio.Future[bool]]] = {}
+        self._due: set[str] = set()  # changed, and to be read once the pause is over
         self._reading: asyncio.Task[None] | None = None
         self._watcher = store.watcher(self._told)
         self.members: dict[str, Member] = {}
@@ -148,7 +150,18 @@ class Fleet:
         self._want(*sorted(fresh))
 
     def _told(self, path: str) -> None:
-        self._loop.call_soon_threadsafe(self._want, path.split("/")[1])
+        self._loop.call_soon_threadsafe(self._changed, path.split("/")[1])
+
+    def _changed(self, name: str) -> None:
+        """Read it once the pause is over, however often it changes until then."""
+        if name not in self._due:
+            self._due.add(name)
+            self._loop.call_later(PAUSE_SECONDS, self._read_changed, name)
+
+    def _read_changed(self, name: str) -> None:
+        self._due.discard(name)
+        if name in self._names:
+            self._want(name)
 
     def _session_event(self, up: bool) -> None:
         if up:  # every watch was lost with the connection

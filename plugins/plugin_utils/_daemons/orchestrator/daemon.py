@@ -119,7 +119,7 @@ async def run(settings: OrchestratorSettings, stop: asyncio.Event) -> None:
         keeper.hosts, keeper.root, session_seconds=keeper.session_seconds, connect_seconds=keeper.connect_seconds
     )
     with session as store, ThreadPoolExecutor(16, "connect") as threads:
-        async with Caller(settings.tls.files) as caller, notifying(settings.targets) as tell:
+        async with Caller(settings.tls.files, each_max=1) as caller, notifying(settings.targets) as tell:
             means = Means(caller=caller, login=login, seconds=seconds + AGENT_MARGIN_SECONDS, threads=threads)
             orchestrator = Orchestrator(settings, store, means, runner, tell)
             await runner.prepare()

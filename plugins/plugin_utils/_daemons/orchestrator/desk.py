@@ -228,6 +228,8 @@ class Desk:
         if (suspicion.primary, suspicion.epoch) != (primary, record.state.value.epoch):
             await self._drop_suspicion(record, "it is of an earlier epoch")
             return
+        if not (self._memory.refuted or self._memory.forbidden):
+            await self._runner.announce(self._cluster, record.state.value.epoch + 1)
         inquiry, _noted = await asyncio.gather(
             inquire(self._store, record.spec, suspicion, self._means, self._host_command),
             self._note_trouble(primary, unless=self._memory.refuted),

@@ -143,8 +143,8 @@ class HotSpare:
         return process
 
     async def announce(self, cluster: str, epoch: int) -> None:
-        if cluster in self._announced:
-            return
+        if cluster in self._announced or self._spare is None or self._spare.returncode is not None:
+            return  # of many that are suspected at once only one is likely to be failed over
         process = await self._take()
         _say(process, _line(cluster, epoch, ahead=True))
         self._announced[cluster] = epoch, process

@@ -116,6 +116,7 @@ unproven:
 """
 
 import os
+from contextlib import ExitStack, suppress
 from importlib import import_module
 from itertools import takewhile
 from typing import Any
@@ -123,7 +124,7 @@ from typing import Any
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.codec import decode
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput, Unavailable
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.plan import (
     AWAITED,
     CONFIRMED,
@@ -220,10 +221,14 @@ def _names(parameters: Parameters) -> list[str]:
 def run(parameters: Parameters, check: bool) -> Result:
     names = _names(parameters)
     idle = {"changed": False, "msg": "there was no job", "given": False, "cluster": "", "epoch": 0, "steps": {}}
-    order = _ordered(parameters)
-    if order is None:
-        return idle
-    with keeping_open(keeper(parameters)):
+    with ExitStack() as kept:
+        if parameters["go_ahead"] is not None:  # who waits for an order need not wait for ZooKeeper when it comes
+            with suppress(Unavailable):
+                kept.enter_context(keeping_open(keeper(parameters)))
+        order = _ordered(parameters)
+        if order is None:
+            return idle
+        kept.enter_context(keeping_open(keeper(parameters)))
         if order.ahead and names:
             get_ready(keeper(parameters), order.cluster, login(parameters))
         if not _may_begin(parameters, order):

@@ -215,23 +215,29 @@ def begin_promotion(store: Store, cluster: str, epoch: int, candidate: str) -> N
 
 def append_step(
     store: Store, record: Record, done: StepRecord, *, candidate: str | None = None, new_primary: str | None = None
-) -> Job:
-    """Put a step's outcome on record, if the epoch still is ours; a promotion names the new primary in the same act."""
+) -> Record:
+    """Put a step's outcome on record, if the epoch still is ours; a promotion names the new primary in the same act.
+
+    Returns the record as it is now.
+    """
     if record.job is None:
         raise Refused(f"cluster {record.spec.cluster} has no job to record the step {done.step} in")
     job, cluster = record.job.value, record.spec.cluster
     kept = tuple(each for each in job.steps if each.step != done.step)
     updated = replace(job, steps=(*kept, done), candidate=candidate or job.candidate, trouble="")
-    state: Change = Check(state_path(cluster), record.state.version)
-    if new_primary is not None and new_primary != record.state.value.primary:
-        state = Replace(state_path(cluster), replace(record.state.value, primary=new_primary), record.state.version)
+    known = record.state
+    state: Change = Check(state_path(cluster), known.version)
+    if new_primary is not None and new_primary != known.value.primary:
+        changed = replace(known.value, primary=new_primary)
+        state = Replace(state_path(cluster), changed, known.version)
+        known = Versioned(changed, known.version + 1)
     try:
         store.commit([state, Replace(job_path(cluster), updated, record.job.version)])
     except Conflict:
         raise StaleEpoch(
             f"step {done.step} of job {job.id} was carried out, but another changed the cluster's record meanwhile"
         ) from None
-    return updated
+    return replace(record, state=known, job=Versioned(updated, record.job.version + 1))
 
 
 def note_trouble(store: Store, cluster: str, epoch: int, sentence: str) -> None:

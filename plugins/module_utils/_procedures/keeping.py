@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from .._adapters.mysql import keeping_connections
 from .._adapters.zookeeper import Store, open_store
+from .jobs import Record, read_record
+
+RECORD_SECONDS_MAX = 0.1  # no longer than a step may take to get from its look at the record to its act
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +30,26 @@ class _Keeping:
     """What ``keeping_open`` holds for this process; None outside of it."""
 
     store: tuple[Keeper, Store] | None = None
+    record: tuple[float, Record] | None = None
+
+
+def now() -> float:
+    """Seconds that a standstill of the host lets pass, too."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def record_of(store: Store, cluster: str) -> Record:
+    """As it is on record; within ``keeping_open`` as a transaction of a moment ago has proven it to be."""
+    kept = _Keeping.record
+    if kept is not None and kept[1].spec.cluster == cluster and now() - kept[0] < RECORD_SECONDS_MAX:
+        return kept[1]
+    return read_record(store, cluster)
+
+
+def keep_record(record: Record, proven_at: float) -> None:
+    """``proven_at``: before the transaction that found its versions to be the latest was sent, by ``now()``."""
+    if _Keeping.store is not None:
+        _Keeping.record = proven_at, record
 
 
 @contextmanager
@@ -41,11 +65,15 @@ def store_at(keeper: Keeper) -> Iterator[Store]:
 
 @contextmanager
 def keeping_open(keeper: Keeper) -> Iterator[None]:
-    """For the block's length one ZooKeeper session and the connections to MySQL serve every step. Not to be nested."""
+    """For the block's length one ZooKeeper session and the connections to MySQL serve every step; within another such
+    block, of the same, the outer one's do."""
+    if _Keeping.store is not None and _Keeping.store[0] == keeper:
+        yield
+        return
     with open_store(keeper.hosts, keeper.root, connect_seconds=keeper.connect_seconds) as store:
         _Keeping.store = (keeper, store)
         try:
             with keeping_connections():
                 yield
         finally:
-            _Keeping.store = None
+            _Keeping.store = _Keeping.record = None

@@ -18,8 +18,8 @@ from .._core.errors import AltairError, Paused, Refused, StaleEpoch
 from .._core.plan import steps_missing_before
 from .._core.znodes import Evidence, Job, StepRecord
 from .candidates import known_of, pick
-from .jobs import append_step, current_job, note_trouble, read_record, rehearsed_job
-from .keeping import Keeper, store_at
+from .jobs import append_step, current_job, note_trouble, rehearsed_job
+from .keeping import Keeper, keep_record, now, record_of, store_at
 
 REHEARSAL = 0  # the epoch that open_job returns in check mode: there is no job, and no step may change anything
 
@@ -82,7 +82,7 @@ def run_step(
     """Carry out one step of the running job of ``epoch`` and put it on record; an error leaves no record of it."""
     started = time.monotonic()
     with store_at(keeper) as store:
-        record = read_record(store, cluster)
+        record = record_of(store, cluster)
         job = rehearsed_job(record) if check and epoch == REHEARSAL else current_job(record, epoch)
         missing = steps_missing_before(name, job.steps_done)
         if missing and not check:
@@ -108,7 +108,10 @@ def run_step(
             seconds=round(time.monotonic() - started, 4),
         )
         if not check:
-            append_step(store, record, done, candidate=outcome.candidate, new_primary=outcome.new_primary)
+            asked = now()
+            keep_record(
+                append_step(store, record, done, candidate=outcome.candidate, new_primary=outcome.new_primary), asked
+            )
     return done
 
 

@@ -68,6 +68,7 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = (2.0, 2.0, 5.0, 10.0, 30.0)  # between the runs of a job that fails; the last one goes on for ever
 SAY_AGAIN_SECONDS = 60.0  # how often what is found again and again is put on record again
 STAND_BACK_SECONDS = 0.3  # two that ask everybody at once take the processors from each other and from the job
+RECORD_LATER_SECONDS = 1.0
 NOTE_AGAIN_SECONDS = 5.0  # and how often a trouble that lasts is noted again: well within the fleet breaker's window
 HEALTH_SECONDS = 2.0  # after a change of health nothing is in a hurry here, and of many changes one look is enough
 
@@ -143,12 +144,12 @@ class Desk:
         return await asyncio.to_thread(read_record, self._store, self._cluster)
 
     async def _handle(self) -> None:
+        if not await self._first():
+            await asyncio.sleep(STAND_BACK_SECONDS)
         seen = await self._read()
         if not _calls_for_work(seen):
             await self._mend(seen)
             return
-        if not await self._first():
-            await asyncio.sleep(STAND_BACK_SECONDS)
         if not await self._take_lock():
             return
         try:
@@ -259,9 +260,14 @@ class Desk:
             open_job, self._store, record, owner=self._owner, because=rule.because, now_at=now_at
         )
         log.warning("opened job %s, epoch %d", job.id, job.epoch)
-        recording = asyncio.create_task(asyncio.to_thread(put_on_record, self._store, found))
+        recording = asyncio.create_task(self._record_later(found))
         await self._carry_out(job)
         await recording
+
+    async def _record_later(self, found: Screening) -> None:
+        """What nobody waits for must not take the processors from the job; what the job needs of it is in its record."""
+        await asyncio.sleep(RECORD_LATER_SECONDS)
+        await asyncio.to_thread(put_on_record, self._store, found)
 
     def _is_news(self, found: Screening) -> bool:
         """A suspicion is raised again every beat; what is new is said once, and what lasts from time to time."""

@@ -265,7 +265,7 @@ class Desk:
         await recording
 
     async def _record_later(self, found: Screening) -> None:
-        """What nobody waits for must not take the processors from the job; what the job needs of it is in its record."""
+        """What nobody waits for must not take the processors from the job, which has on record what it needs of it."""
         await asyncio.sleep(RECORD_LATER_SECONDS)
         await asyncio.to_thread(put_on_record, self._store, found)
 

@@ -142,6 +142,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
     main,
     step_work,
 )
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures import tail
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.expiry import by_lease
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import (
     current_job,
@@ -211,6 +212,8 @@ def by_agents_word(scene: Scene) -> tuple[Attempt, bool]:
     except Unavailable as error:
         return Attempt(rung=Rung.AGENT_WORD, node=name, proven=False, detail=str(error)), False
     detail = f"its agent says mysqld is {word.process.value}"
+    if word.process is ProcessState.EXITED and scene.neighbours.agents is not None:
+        tail.begin(scene, scene.neighbours.agents)
     return Attempt(rung=Rung.AGENT_WORD, node=name, proven=word.process is ProcessState.EXITED, detail=detail), True
 
 

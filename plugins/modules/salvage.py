@@ -68,10 +68,10 @@ from contextlib import suppress
 from dataclasses import replace
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql import MysqlError, connect
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.binlog import Tail, tail
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.binlog import Tail
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput, Unavailable
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.gtid import GtidSet
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.wire import SalvageAnswer, SalvageRequest
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.wire import SalvageAnswer
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import Evidence
 from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
     AGENT_SPEC,
@@ -83,18 +83,11 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
     step_work,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import Outcome, Scene
-from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.tail import fetch
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.tail import tail_of
 
 ARGUMENT_SPEC = {**STEP_SPEC, **MYSQL_SPEC, **AGENT_SPEC, "salvage_timeout": {"type": "float", "default": 30.0}}
 
 ANSWER_SECONDS = 30.0  # one statement may be a large transaction's commit
-
-
-def _question(scene: Scene, have: str) -> SalvageRequest:
-    job = scene.job
-    return SalvageRequest(
-        cluster=scene.spec.cluster, node=scene.old_primary.name, job=job.id, epoch=job.epoch, have=have
-    )
 
 
 def _in_time(each: Iterable[bytes], by: float) -> Iterator[bytes]:
@@ -177,8 +170,7 @@ def act_with(scene: Scene, seconds: float) -> Outcome:
     if before.writable:  # promoted by a run that died before it could say so: it is too late to add to its past
         return Outcome(changed=False, sentence=f"{node.name} is writable already", evidence=kept or {"known": False})
     try:
-        answer, printed = fetch(files, scene.old_primary, _question(scene, before.gtid_executed), seconds)
-        dump = tail(printed)
+        answer, dump = tail_of(scene, files, GtidSet.parse(before.gtid_executed), seconds)
         GtidSet.parse(f"{answer.purged},{answer.missing}")
     except (Unavailable, InvalidInput) as error:
         sentence = f"nothing could be salvaged from {scene.old_primary.name}, what only it had is not known: {error}"

@@ -6,12 +6,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Thread
 
 from .._adapters.mysql import keeping_connections
 from .._adapters.zookeeper import Store, open_store
+from .._core.errors import AltairError, Unavailable
+from .._core.gtid import GtidSet
+from .._core.wire import SalvageAnswer
 from .jobs import Record, read_record
 
 RECORD_SECONDS_MAX = 0.1  # no longer than a step may take to get from its look at the record to its act
@@ -26,11 +31,21 @@ class Keeper:
     connect_seconds: float = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What the old primary's binary logs hold beyond ``have``, asked for before the step that needs it."""
+
+    have: GtidSet
+    answer: Future[tuple[SalvageAnswer, bytes]]
+
+
 class _Keeping:
     """What ``keeping_open`` holds for this process; None outside of it."""
 
     store: tuple[Keeper, Store] | None = None
     record: tuple[float, Record] | None = None
+    held: GtidSet | None = None
+    tail: Ahead | None = None
 
 
 def now() -> float:
@@ -50,6 +65,39 @@ def keep_record(record: Record, proven_at: float) -> None:
     """``proven_at``: before the transaction that found its versions to be the latest was sent, by ``now()``."""
     if _Keeping.store is not None:
         _Keeping.record = proven_at, record
+
+
+def keep_held(held: GtidSet) -> None:
+    """``held``: what every replica had received a moment ago."""
+    if _Keeping.store is not None:
+        _Keeping.held = held
+
+
+def ask_ahead(fetch: Callable[[GtidSet], tuple[SalvageAnswer, bytes]]) -> None:
+    """Begin to ask for the tail beyond what every replica has, where that is known; of a process that has exited only,
+    whose logs do not grow any more. ``fetch`` runs in a thread that nobody waits for."""
+    have = _Keeping.held
+    if have is None or _Keeping.tail is not None:
+        return
+    answer: Future[tuple[SalvageAnswer, bytes]] = Future()
+
+    def work() -> None:
+        try:
+            answer.set_result(fetch(have))
+        except AltairError as error:
+            answer.set_exception(error)
+        except BaseException as error:
+            answer.set_exception(Unavailable(f"the tail of the binary logs was not got: {error}"))
+            raise
+
+    _Keeping.tail = Ahead(have, answer)
+    Thread(target=work, name="tail", daemon=True).start()
+
+
+def asked_ahead() -> Ahead | None:
+    """Once: who asks again, asks the agent."""
+    ahead, _Keeping.tail = _Keeping.tail, None
+    return ahead
 
 
 @contextmanager
@@ -76,4 +124,4 @@ def keeping_open(keeper: Keeper) -> Iterator[None]:
             with keeping_connections():
                 yield
         finally:
-            _Keeping.store = _Keeping.record = None
+            _Keeping.store = _Keeping.record = _Keeping.held = _Keeping.tail = None

@@ -6,22 +6,31 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import reduce
+from operator import and_
 
 from .._adapters.mysql import Login, connect
+from .._core.candidate import received
 from .._core.cluster import Node
 from .._core.errors import AltairError
+from .._core.gtid import GtidSet
 from .jobs import read_record
-from .keeping import Keeper, store_at
+from .keeping import Keeper, keep_held, store_at
 from .parallel import for_each_node
 
 
 def get_ready(keeper: Keeper, cluster: str, login: Login) -> None:
     """Within ``keeping_open``. What fails here fails again, and is said, in the step that needs it."""
 
-    def greet(node: Node) -> None:
-        with suppress(AltairError), connect(node.address, node.port, login):
-            pass
+    def held(node: Node) -> GtidSet | None:
+        with suppress(AltairError), connect(node.address, node.port, login) as server:
+            state = server.state()
+            return received(state) | GtidSet.parse(state.gtid_executed)
+        return None
 
     with suppress(AltairError), store_at(keeper) as store:
         record = read_record(store, cluster)
-        for_each_node(record.spec.others(record.state.value.primary), greet)
+        found = for_each_node(record.spec.others(record.state.value.primary), held)
+        sets = [each for each in found.values() if each is not None]
+        if sets and len(sets) == len(found):
+            keep_held(reduce(and_, sets))

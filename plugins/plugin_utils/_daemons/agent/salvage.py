@@ -159,7 +159,19 @@ async def salvage(program: str, index: Path, have: GtidSet, seconds: float, *, r
     logs = listed(index)
     if not logs:
         raise Unavailable(f"the index of binary logs {index} names none")
-    ending = await look.scan(logs[-1])
+    newest_dump = asyncio.create_task(look.dump(logs[-1]))  # beside the scan: both read all of it
+    try:
+        return await _salvage(look, logs, have, newest_dump)
+    finally:
+        newest_dump.cancel()
+        await asyncio.gather(newest_dump, return_exceptions=True)
+
+
+async def _salvage(
+    look: _Look, logs: list[Path], have: GtidSet, newest_dump: asyncio.Task[tuple[bytes, str]]
+) -> SalvageAnswer:
+    begun = logs[-1]
+    ending = await look.scan(begun)
     while ending.end is End.CUT and not ending.opened and len(logs) > 1:  # begun in the moment of the crash
         logs.pop()
         ending = await look.scan(logs[-1])
@@ -169,7 +181,7 @@ async def salvage(program: str, index: Path, have: GtidSet, seconds: float, *, r
     dumps: list[bytes] = []
     complaint, earlier = "", GtidSet()
     for path in reversed(logs):
-        printed, complained = await look.dump(path)
+        printed, complained = await (newest_dump if path == begun else look.dump(path))
         header = previous(printed)
         if path == newest:
             complaint = complained

@@ -100,6 +100,18 @@ def test_a_job_that_was_announced_and_withdrawn_never_begins(settings: Runner) -
     assert UNKNOWN not in said(settings)
 
 
+def test_of_two_jobs_that_are_announced_only_one_has_a_playbook_ahead(settings: Runner) -> None:
+    async def act(runner: HotSpare) -> int:
+        await runner.announce("nobody", 7)
+        await runner.announce("anybody", 3)
+        await runner.withdraw("anybody")
+        await asyncio.sleep(1.0)
+        assert said(settings).count("PLAY [") == 1
+        return await runner.run("nobody", 7)
+
+    assert played(settings, act) == 2
+
+
 def test_an_epoch_that_was_not_announced_is_carried_out_by_another_process(settings: Runner) -> None:
     async def act(runner: HotSpare) -> int:
         await runner.announce("nobody", 7)

@@ -1,0 +1,109 @@
+# Copyright: the altair.mysql_ha maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether the candidate that an earlier run chose still lives, and what has to go with it where it does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .._adapters.mysql import MysqlError, connect
+from .._adapters.zookeeper import Change, Versioned
+from .._core.errors import InvalidInput, Refused
+from .._core.fencing import Attempt, Rung
+from .._core.mid_promotion import Case, Turn, row_for, sentence_of
+from .._core.znodes import Evidence, Promotion, promotion_path
+from .agent_fence import by_agent_stop, by_agents_word
+from .jobs import no_promotion
+from .step import Scene
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """``sentence``: what was concluded. ``changes``: what else leaves the record together with the candidate."""
+
+    turn: Turn
+    sentence: str
+    changes: tuple[Change, ...] = ()
+
+
+def _fault(scene: Scene) -> str:
+    """Why the candidate does not answer over SQL; empty when it does, be it to turn us away."""
+    node = scene.candidate
+    try:
+        with connect(node.address, node.port, scene.neighbours.login, anew=True) as server:
+            server.state()
+    except MysqlError as error:
+        return "" if error.reach.shows_life else str(error)
+    return ""
+
+
+def _begun(scene: Scene) -> Versioned[Promotion] | None:
+    """The promotion on record; Refused when it is of a node that is not the candidate, which no run writes."""
+    path = promotion_path(scene.spec.cluster)
+    found = scene.store.read(path, Promotion)
+    if found is not None and (found.value.job, found.value.candidate) != (scene.job.id, scene.candidate.name):
+        raise Refused(
+            f"{path} says that job {found.value.job} promotes {found.value.candidate}, but job {scene.job.id} has"
+            f" chosen {scene.candidate.name}; find out who wrote that"
+        )
+    return found
+
+
+def _attempts(scene: Scene, vouched: str) -> tuple[list[Attempt], bool]:
+    """What was tried to prove that the candidate takes no write; and whether its agent says that mysqld answers.
+
+    What has been promoted is only asked for. Otherwise its agent is ordered to kill mysqld, if it has not exited.
+    """
+    node, promoted = scene.candidate, "promote" in scene.job.steps_done
+    if vouched and not promoted:
+        return [Attempt(rung=Rung.OPERATOR_WORD, node=node.name, proven=True, detail="")], False
+    if scene.neighbours.agents is None:
+        detail = "no agent can be asked without agent_ca, agent_cert and agent_key"
+        return [Attempt(rung=Rung.AGENT_WORD, node=node.name, proven=False, detail=detail)], False
+    attempt, word = by_agents_word(scene, node)
+    if word is None or attempt.proven or promoted:
+        return [attempt], word is not None and word.reach.shows_life
+    return [attempt, by_agent_stop(scene, node)], word.reach.shows_life
+
+
+def examine(scene: Scene, vouched: str) -> Finding:
+    """Look at the candidate on record, and conclude. ``vouched``: of which a person says that it takes no write."""
+    name, fault = scene.candidate.name, _fault(scene)
+    if not fault:
+        return _concluded(Case(name=name))
+    if vouched not in ("", name):
+        raise InvalidInput(f"operator_vouches_candidate names {vouched}, the candidate of job {scene.job.id} is {name}")
+    promoted, begun = "promote" in scene.job.steps_done, _begun(scene)
+    if begun is None and not promoted:
+        return _concluded(Case(name=name, fault=fault), *no_promotion(scene.job, None))
+    attempts, agent_reaches = _attempts(scene, vouched)
+    case = Case(
+        name=name,
+        fault=fault,
+        begun=begun is not None,
+        promoted=promoted,
+        agent_reaches=agent_reaches,
+        attempts=tuple(attempts),
+    )
+    return _concluded(case, *(no_promotion(scene.job, begun.version) if begun is not None else ()))
+
+
+def _concluded(case: Case, *changes: Change) -> Finding:
+    row = row_for(case)
+    gone = changes if row.turn is Turn.CHOOSE_ANEW else ()
+    return Finding(turn=row.turn, sentence=sentence_of(row, case), changes=gone)
+
+
+def forsaken(scene: Scene, because: str) -> Evidence:
+    """What the record keeps of candidates that were given up: why, and what was found of the old primary's log, which
+    may not be there to be read once more."""
+    chosen, salvage = scene.evidence_of("choose_candidate"), scene.evidence_of("salvage")
+    before = chosen.get("forsaken")
+    evidence: Evidence = {
+        "forsaken": {**(before if isinstance(before, dict) else {}), scene.candidate.name: because},
+    }
+    found = salvage.get("found") if salvage.get("known") is True else chosen.get("salvaged_before")
+    if isinstance(found, str):
+        evidence["salvaged_before"] = found
+    return evidence

@@ -135,7 +135,8 @@ def sentence_of(row: Row, case: Case) -> str:
 def what_is_left(job: Job) -> str:
     """In which state a job that is given up leaves the old primary, or the new one, by its record."""
     if "promote" in job.steps_done:
-        return f"{job.candidate} is the primary by the record, nothing was done about the name and the other replicas"
+        left = ", ".join(name for name in job.plan if name not in job.steps_done)
+        return f"{job.candidate} stays the primary by the record, and what was left is not done ({left})"
     fence = next((step for step in job.steps if step.step == "fence"), None)
     if fence is None:
         return f"{job.old_primary} is left as it is, and nothing proves that it can take no write"

@@ -110,8 +110,8 @@ def run_step(
             seconds=round(time.monotonic() - started, 4),
         )
         if not check:
-            named = {"candidate": outcome.candidate, "new_primary": outcome.new_primary}
-            append_step(store, record, done, **named, also=outcome.also)
+            chosen, promoted = outcome.candidate, outcome.new_primary
+            append_step(store, record, done, candidate=chosen, new_primary=promoted, also=outcome.also)
     return done
 
 

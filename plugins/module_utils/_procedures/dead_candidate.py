@@ -28,13 +28,17 @@ class Finding:
 
 
 def _fault(scene: Scene) -> str:
-    """Why the candidate does not answer over SQL; empty when it does, be it to turn us away."""
+    """Why the candidate does not answer over SQL; empty when it does, be it to turn us away. A fault on our own side
+    says nothing of it, and is raised."""
     node = scene.candidate
     try:
         with connect(node.address, node.port, scene.neighbours.login, anew=True) as server:
             server.state()
     except MysqlError as error:
-        return "" if error.reach.shows_life else str(error)
+        if error.reach.denies_life:
+            return str(error)
+        if not error.reach.shows_life:
+            raise
     return ""
 
 

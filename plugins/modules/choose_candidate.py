@@ -37,6 +37,12 @@ options:
         its name. Asked for where it died in the middle of its promotion. Being wrong about it means two primaries.
     type: str
     default: ""
+  return_timeout:
+    description:
+      - How long one that has been promoted and does not answer may take to be back, in seconds, before the job pauses.
+        Its supervisor may be about to start it again.
+    type: float
+    default: 30.0
   agent_ca:
     description: Authority that signed the agents' certificates. Without it no agent is asked.
     type: path
@@ -130,6 +136,7 @@ ARGUMENT_SPEC = {
     **AGENT_IF_ANY_SPEC,
     "accept_errant": {"type": "bool", "default": False},
     "operator_vouches_candidate": {"type": "str", "default": ""},
+    "return_timeout": {"type": "float", "default": 30.0},
 }
 
 
@@ -185,10 +192,10 @@ def _stopped(scene: Scene, found: Finding) -> Outcome:
     raise Paused(f"job {scene.job.id} is paused: {found.sentence}")
 
 
-def act_with(scene: Scene, accept_errant: bool, vouched: str) -> Outcome:
+def act_with(scene: Scene, accept_errant: bool, vouched: str, return_seconds: float) -> Outcome:
     if scene.job.candidate is None:
         return _choice(scene, _known(scene, accept_errant))
-    found = examine(scene, vouched)
+    found = examine(scene, vouched, return_seconds)
     if found.turn is Turn.KEEP:
         return Outcome(changed=False, sentence=found.sentence, evidence=scene.evidence_of("choose_candidate"))
     if found.turn is Turn.PAUSE:
@@ -204,8 +211,8 @@ def act_with(scene: Scene, accept_errant: bool, vouched: str) -> Outcome:
 
 
 def run(parameters: Parameters, check: bool) -> Result:
-    errant, vouched = parameters["accept_errant"], parameters["operator_vouches_candidate"]
-    return step_work("choose_candidate", lambda scene: act_with(scene, errant, vouched))(parameters, check)
+    given = [parameters[name] for name in ("accept_errant", "operator_vouches_candidate", "return_timeout")]
+    return step_work("choose_candidate", lambda scene: act_with(scene, *given))(parameters, check)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from itertools import count
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -132,6 +133,7 @@ def choose(root: str) -> Choose:
             "login_password": PASSWORDS["altair"],
             "connect_timeout": 10.0,
             "read_timeout": 10.0,
+            "return_timeout": 0.0,
             "accept_errant": True,  # what other tests have left on db2 alone nobody vouches for while db1 is down
         }
         return choose_candidate.run(given | other, check)
@@ -272,6 +274,19 @@ def test_nobody_is_chosen_behind_the_back_of_one_that_was_promoted_and_a_person_
     # What an ordinary failover begins with.
     job = open_job(store, read_record(store, "orders"), owner="operator:ann", because="it is dead", now_at=NOW)
     assert (job.old_primary, job.epoch, job.candidate) == ("db1", 4, None)
+
+
+def test_a_new_primary_that_is_started_again_in_time_is_waited_for(
+    lab: Lab, store: Store, lies: Look, choose: Choose
+) -> None:
+    promoted(store)
+    lab.host("db1").kill("mysqld")
+    supervisor = Timer(1.0, lambda: lab.host("db1").start("mysqld"))
+    supervisor.start()
+    done = choose(return_timeout=PATIENCE_SECONDS)
+    supervisor.join()
+    assert done["msg"] == "db1 was chosen already"
+    assert lies()["/job"][0]["state"] == "running"
 
 
 def wish(what: Wish) -> Request:

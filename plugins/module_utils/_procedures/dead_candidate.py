@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from .._adapters.mysql import MysqlError, connect
@@ -16,6 +17,8 @@ from .._core.znodes import Evidence, Promotion, promotion_path
 from .agent_fence import by_agent_stop, by_agents_word
 from .jobs import no_promotion
 from .step import Scene
+
+LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +43,15 @@ def _fault(scene: Scene) -> str:
         if not error.reach.shows_life:
             raise
     return ""
+
+
+def _still_at_fault(scene: Scene, fault: str, seconds: float) -> str:
+    """Its last fault, or empty once it answers: a mysqld that has crashed may be started again by its supervisor."""
+    deadline = time.monotonic() + seconds
+    while fault and time.monotonic() < deadline:
+        time.sleep(LOOK_SECONDS)
+        fault = _fault(scene)
+    return fault
 
 
 def _begun(scene: Scene) -> Versioned[Promotion] | None:
@@ -71,14 +83,16 @@ def _attempts(scene: Scene, vouched: str) -> tuple[list[Attempt], bool]:
     return [attempt, by_agent_stop(scene, node)], word.reach.shows_life
 
 
-def examine(scene: Scene, vouched: str) -> Finding:
-    """Look at the candidate on record, and conclude. ``vouched``: of which a person says that it takes no write."""
-    name, fault = scene.candidate.name, _fault(scene)
+def examine(scene: Scene, vouched: str, return_seconds: float) -> Finding:
+    """Look at the candidate on record, and conclude. ``vouched``: of which a person says that it takes no write.
+    ``return_seconds``: how long one that has been promoted may take to answer again."""
+    name, promoted = scene.candidate.name, "promote" in scene.job.steps_done
+    fault = _still_at_fault(scene, _fault(scene), return_seconds if promoted and not scene.check else 0.0)
     if not fault:
         return _concluded(Case(name=name))
     if vouched not in ("", name):
         raise InvalidInput(f"operator_vouches_candidate names {vouched}, the candidate of job {scene.job.id} is {name}")
-    promoted, begun = "promote" in scene.job.steps_done, _begun(scene)
+    begun = _begun(scene)
     if begun is None and not promoted:
         return _concluded(Case(name=name, fault=fault), *no_promotion(scene.job, None))
     attempts, agent_reaches = _attempts(scene, vouched)

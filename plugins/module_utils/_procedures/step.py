@@ -110,8 +110,9 @@ def run_step(
             seconds=round(time.monotonic() - started, 4),
         )
         if not check:
-            chosen, promoted = outcome.candidate, outcome.new_primary
-            append_step(store, record, done, candidate=chosen, new_primary=promoted, also=outcome.also)
+            append_step(
+                store, record, done, candidate=outcome.candidate, new_primary=outcome.new_primary, also=outcome.also
+            )
     return done
 
 

@@ -109,7 +109,7 @@ import time
 from dataclasses import replace
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.candidate import Choice, union
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import Paused
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import Paused, Refused
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.mid_promotion import Turn
 from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
     AGENT_IF_ANY_SPEC,
@@ -125,6 +125,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.candid
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.dead_candidate import (
     Finding,
     examine,
+    forget_promotion,
     forsaken,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.feeding import Fed, feed
@@ -201,7 +202,11 @@ def act_with(scene: Scene, accept_errant: bool, vouched: str, return_seconds: fl
     if found.turn is Turn.PAUSE:
         return _stopped(scene, found)
     known = replace(_known(scene, accept_errant), forsaken={scene.candidate.name: found.sentence})
-    anew = _choice(scene, known)
+    try:
+        anew = _choice(scene, known)
+    except Refused:
+        forget_promotion(scene, found)
+        raise
     return replace(
         anew,
         sentence=f"{found.sentence}; {anew.sentence}",

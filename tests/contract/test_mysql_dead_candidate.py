@@ -236,6 +236,22 @@ def test_a_persons_word_on_the_candidate_lets_another_be_chosen_and_forgets_the_
     assert "/promotion" not in lies()
 
 
+def test_where_nobody_else_can_be_promoted_the_job_may_be_given_up_once_the_dead_one_is_proven_to_take_no_write(
+    lab: Lab, store: Store, lies: Look, choose: Choose
+) -> None:
+    begin_promotion(store, "orders", 2, "db1")
+    for name in ("db1", "db2"):
+        lab.host(name).kill("mysqld")
+    with pytest.raises(Refused, match="no replica of orders can be promoted .*db2: it cannot be reached"):
+        choose(operator_vouches_candidate="db1")
+    after = lies()
+    assert (after["/job"][0]["state"], after["/job"][0]["candidate"]) == ("running", "db1")
+    assert steps(lies) == [*BEFORE, "choose_candidate", "salvage"]
+    assert "/promotion" not in after
+    intervene(store, wish(Wish.ABORTED), now_at=NOW)
+    assert lies()["/state"][0] == {"epoch": 3, "primary": "old"}
+
+
 def test_a_promotion_of_a_node_that_the_job_has_not_chosen_is_left_to_a_person(
     lab: Lab, store: Store, lies: Look, choose: Choose
 ) -> None:

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from .._adapters.mysql import MysqlError, connect
 from .._adapters.zookeeper import Change, Versioned
-from .._core.errors import InvalidInput, Refused
+from .._core.errors import Conflict, InvalidInput, NotFound, Refused
 from .._core.fencing import Attempt, Rung
 from .._core.mid_promotion import Case, Turn, row_for, sentence_of
 from .._core.znodes import Evidence, Promotion, promotion_path
@@ -111,6 +112,13 @@ def _concluded(case: Case, *changes: Change) -> Finding:
     row = row_for(case)
     gone = changes if row.turn is Turn.CHOOSE_ANEW else ()
     return Finding(turn=row.turn, sentence=sentence_of(row, case), changes=gone)
+
+
+def forget_promotion(scene: Scene, found: Finding) -> None:
+    """Where nobody else can be promoted: what is proven to take no write must not keep the job from being given up."""
+    if not scene.check:
+        with suppress(Conflict, NotFound):  # of another run, which has found more than we have
+            scene.store.commit(found.changes)
 
 
 def forsaken(scene: Scene, because: str) -> Evidence:

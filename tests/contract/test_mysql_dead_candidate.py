@@ -242,7 +242,7 @@ def test_where_nobody_else_can_be_promoted_the_job_may_be_given_up_once_the_dead
     begin_promotion(store, "orders", 2, "db1")
     for name in ("db1", "db2"):
         lab.host(name).kill("mysqld")
-    with pytest.raises(Refused, match="no replica of orders can be promoted .*db2: it cannot be reached"):
+    with pytest.raises(Refused, match=r"no replica of orders can be promoted .*db2: it cannot be reached"):
         choose(operator_vouches_candidate="db1")
     after = lies()
     assert (after["/job"][0]["state"], after["/job"][0]["candidate"]) == ("running", "db1")

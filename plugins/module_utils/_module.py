@@ -50,6 +50,7 @@ AGENT_SPEC: dict[str, Any] = {
     "agent_key": {"type": "path", "required": True, "no_log": False},
     "agent_timeout": {"type": "float", "default": 3.0},
 }
+AGENT_IF_ANY_SPEC: dict[str, Any] = {name: {**each, "required": False} for name, each in AGENT_SPEC.items()}
 DNS_SPEC: dict[str, Any] = {"tsig_key_file": {"type": "path", "no_log": False}}
 
 
@@ -132,11 +133,22 @@ def agent_files(parameters: Parameters) -> TlsFiles:
     return TlsFiles(ca=parameters["agent_ca"], certificate=parameters["agent_cert"], key=parameters["agent_key"])
 
 
+def _agent_files_if_any(parameters: Parameters) -> TlsFiles | None:
+    """None where the module takes none, or was given none; a part of them is a mistake."""
+    given = {name: parameters.get(name) for name in ("agent_ca", "agent_cert", "agent_key")}
+    if not any(given.values()):
+        return None
+    missing = [name for name, value in given.items() if not value]
+    if missing:
+        raise InvalidInput(f"agents are asked with all of {', '.join(given)}; {', '.join(missing)} is missing")
+    return agent_files(parameters)
+
+
 def neighbours(parameters: Parameters) -> Neighbours:
     """Only what the module's own argument spec has."""
     return Neighbours(
         login=login(parameters) if "login_user" in parameters else Login(),
-        agents=agent_files(parameters) if "agent_ca" in parameters else None,
+        agents=_agent_files_if_any(parameters),
         tsig_key_file=parameters.get("tsig_key_file"),
         answer_seconds=parameters.get("agent_timeout", 5.0),
     )

@@ -107,30 +107,19 @@ seconds:
   type: float
 """
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event
 
-from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import Caller, base_url
-from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.agent import run as ask
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql import MysqlError, connect
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster import Node
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput, Paused, Unavailable
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import Paused
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.fencing import (
     Attempt,
     FenceDecision,
     Rung,
     decide,
     is_proven,
-)
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.lifecycle import JobState
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import Observation, ProcessState
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.wire import (
-    OBSERVATION_PATH,
-    STOP_PATH,
-    StopAnswer,
-    StopRequest,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import Evidence, promotion_path
 from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
@@ -143,12 +132,12 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
     step_work,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures import tail
-from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.expiry import by_lease
-from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import (
-    current_job,
-    end_job,
-    read_record,
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.agent_fence import (
+    by_agent_stop,
+    by_agents_word,
+    pause_job,
 )
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.expiry import by_lease
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.read_only import make_read_only
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import Outcome, Scene
 
@@ -185,38 +174,6 @@ class MoreToTry(Paused):
         self.attempts = attempts
 
 
-async def _observe(scene: Scene) -> Observation:
-    node, neighbours = scene.old_primary, scene.neighbours
-    if neighbours.agents is None:
-        raise InvalidInput("fence needs agent_ca, agent_cert and agent_key")
-    async with Caller(neighbours.agents) as caller:
-        url = base_url(node.address, node.agent_port) + OBSERVATION_PATH
-        return await caller.get(url, Observation, neighbours.answer_seconds)
-
-
-async def _order_stop(scene: Scene) -> StopAnswer:
-    node, neighbours = scene.old_primary, scene.neighbours
-    if neighbours.agents is None:
-        raise InvalidInput("fence needs agent_ca, agent_cert and agent_key")
-    order = StopRequest(cluster=scene.spec.cluster, node=node.name, job=scene.job.id, epoch=scene.job.epoch)
-    async with Caller(neighbours.agents) as caller:
-        url = base_url(node.address, node.agent_port) + STOP_PATH
-        return await caller.post(url, order, StopAnswer, neighbours.answer_seconds)
-
-
-def by_agents_word(scene: Scene) -> tuple[Attempt, bool]:
-    """The attempt, and whether there is an agent that could be given an order."""
-    name = scene.old_primary.name
-    try:
-        word = ask(_observe(scene))
-    except Unavailable as error:
-        return Attempt(rung=Rung.AGENT_WORD, node=name, proven=False, detail=str(error)), False
-    detail = f"its agent says mysqld is {word.process.value}"
-    if word.process is ProcessState.EXITED and scene.neighbours.agents is not None:
-        tail.begin(scene, scene.neighbours.agents)
-    return Attempt(rung=Rung.AGENT_WORD, node=name, proven=word.process is ProcessState.EXITED, detail=detail), True
-
-
 def by_read_only(scene: Scene) -> Attempt:
     node, login = scene.old_primary, scene.neighbours.login
     try:
@@ -229,22 +186,6 @@ def by_read_only(scene: Scene) -> Attempt:
     return Attempt(rung=Rung.READ_ONLY, node=node.name, proven=proven, detail=detail)
 
 
-def by_agent_stop(scene: Scene) -> Attempt:
-    node = scene.old_primary
-    if scene.check:
-        return Attempt(rung=Rung.AGENT_STOP, node=node.name, proven=False, detail="not ordered in check mode")
-    try:
-        answer = ask(_order_stop(scene))
-    except Unavailable as error:
-        return Attempt(rung=Rung.AGENT_STOP, node=node.name, proven=False, detail=str(error))
-    return Attempt(
-        rung=Rung.AGENT_STOP,
-        node=node.name,
-        proven=answer.process is ProcessState.EXITED,
-        detail=f"after the kill mysqld is {answer.process.value}, {answer.detail}",
-    )
-
-
 def attempts_on(scene: Scene, *, ask_voters: bool = True) -> list[Attempt]:
     """The agent's word, the SQL way and the voters' words at once; the kill only when the first two prove nothing.
 
@@ -254,22 +195,18 @@ def attempts_on(scene: Scene, *, ask_voters: bool = True) -> list[Attempt]:
     if not ask_voters:
         proven.set()
     with ThreadPoolExecutor(3) as pool:
-        word, read_only = pool.submit(by_agents_word, scene), pool.submit(by_read_only, scene)
+        word, read_only = pool.submit(by_agents_word, scene, scene.old_primary), pool.submit(by_read_only, scene)
         lease = pool.submit(by_lease, scene, proven)
-        (said, agent_answers), tried = word.result(), read_only.result()
+        (said, agents_word), tried = word.result(), read_only.result()
+        if said.proven and scene.neighbours.agents is not None:
+            tail.begin(scene, scene.neighbours.agents)
         attempts = [said, tried]
-        if agent_answers and not any(attempt.proven for attempt in attempts):
-            attempts.append(by_agent_stop(scene))
+        if agents_word is not None and not any(attempt.proven for attempt in attempts):
+            attempts.append(by_agent_stop(scene, scene.old_primary))
         if is_proven(attempts):
             proven.set()
         attempts.append(lease.result())
     return attempts if ask_voters else attempts[:-1]
-
-
-def _pause(scene: Scene, because: str) -> None:
-    record = read_record(scene.store, scene.spec.cluster)
-    current_job(record, scene.job.epoch)  # what another has taken over, or given up, is not ours to pause
-    end_job(scene.store, record, JobState.PAUSED, because, time.time())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -318,7 +255,7 @@ def act_with(scene: Scene, given: Word) -> Outcome:
         because = "; ".join(each.sentence for each in attempts)
         if scene.check:
             return Outcome(changed=False, sentence=f"the job would pause: {because}", evidence=evidence)
-        _pause(scene, because)
+        pause_job(scene, because)
         raise Paused(f"job {scene.job.id} is paused, nothing was promoted: {because}")
     proof = next((each.sentence for each in attempts if each.proven), None)
     sentence = proof or f"{scene.old_primary.name} is not proven fenced; the cluster's policy puts availability first"

@@ -26,6 +26,8 @@ options:
         evidence.
       - With V(aborted) the job ends, paused or running, and the old primary stays as it is. It is refused once the
         promotion has begun. For O(hold_minutes) nobody is promoted without a person's word.
+      - A job that has paused because the one that it promoted is dead can be V(aborted), too. That one stays the
+        primary by the record, to be replaced by a failover of its own; O(hold_minutes) means nothing then.
       - With V(acknowledged) it is put on record that O(team) has stopped its writes. It resumes nothing.
     type: str
     choices: [resumed, forced, aborted, acknowledged]

@@ -58,6 +58,10 @@ options:
     description: As in M(altair.mysql_ha.choose_candidate).
     type: bool
     default: false
+  operator_vouches_candidate:
+    description: As in M(altair.mysql_ha.choose_candidate).
+    type: str
+    default: ""
   more_to_try:
     description: As in M(altair.mysql_ha.fence). When nothing is proven, the steps after the fence are left.
     type: bool
@@ -157,6 +161,7 @@ ARGUMENT_SPEC = {
     **DNS_SPEC,
     "operator_vouches": {"type": "bool", "default": False},
     "accept_errant": {"type": "bool", "default": False},
+    "operator_vouches_candidate": {"type": "str", "default": ""},
     "more_to_try": {"type": "bool", "default": False},
 }
 

@@ -158,6 +158,15 @@ def _settle(scene: Scene, executed: str, answer: SalvageAnswer, dump: Tail) -> O
     )
 
 
+def _found_before(scene: Scene, executed: str) -> Evidence:
+    """What was found for a candidate that has died since: this one has of it what it has received. Else empty."""
+    found = scene.evidence_of("choose_candidate").get("salvaged_before")
+    if not isinstance(found, str):
+        return {}
+    lost = GtidSet.parse(found) - GtidSet.parse(executed)
+    return {"known": True, "found": found, "applied": "", "cut_off": "", "lost": str(lost)}
+
+
 def act_with(scene: Scene, seconds: float) -> Outcome:
     kept = scene.evidence_of("salvage")
     if "promote" in scene.job.steps_done:
@@ -174,7 +183,7 @@ def act_with(scene: Scene, seconds: float) -> Outcome:
         GtidSet.parse(f"{answer.purged},{answer.missing}")
     except (Unavailable, InvalidInput) as error:
         sentence = f"nothing could be salvaged from {scene.old_primary.name}, what only it had is not known: {error}"
-        nothing: Evidence = {"known": False, "reason": str(error)}
+        nothing: Evidence = _found_before(scene, before.gtid_executed) or {"known": False, "reason": str(error)}
         # What an earlier run saw to the end of the logs still holds: nobody has written there since.
         return Outcome(changed=False, sentence=sentence, evidence=kept if kept.get("known") is True else nothing)
     if not (dump.found - GtidSet.parse(before.gtid_executed) or answer.purged or answer.missing or answer.unread):

@@ -62,9 +62,9 @@ def stand_before(store: Store, step: str, registered: ClusterSpec, new_primary_u
             finished_at=NOW,
             seconds=0.1,
         )
-        chosen = {"candidate": "db2"} if name == "choose_candidate" else {}
-        promoted = {"new_primary": "db2"} if name == "promote" else {}
-        append_step(store, read_record(store, "orders"), done, **chosen, **promoted)
+        chosen = "db2" if name == "choose_candidate" else None
+        promoted = "db2" if name == "promote" else None
+        append_step(store, read_record(store, "orders"), done, candidate=chosen, new_primary=promoted)
 
 
 def free_port() -> int:

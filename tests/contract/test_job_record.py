@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -12,8 +12,8 @@ import pytest
 from kazoo.client import KazooClient
 from kazoo.exceptions import NoNodeError
 
-from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store, open_store
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import Conflict
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Change, Store, open_store
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import Conflict, StaleEpoch
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.lifecycle import JobState
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import (
     ClusterState,
@@ -25,7 +25,9 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes impor
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import (
     answer_suspicion,
     append_step,
+    begin_promotion,
     end_job,
+    no_promotion,
     open_job,
     read_record,
     set_suspicion_aside,
@@ -161,3 +163,48 @@ def test_a_job_that_was_given_up_starts_no_cool_down_and_one_that_promoted_does(
     append_step(store, read_record(store, "orders"), done, new_primary="db2")
     end_job(store, read_record(store, "orders"), JobState.ABORTED, "an operator stopped it", NOW)
     assert decide(store, now_at=NOW + 1).cool_down_seconds_left == SPEC.policy.cool_down_seconds - 1
+
+
+class Stalling:
+    """The store of a run that stands still right before its transaction, while another run does something."""
+
+    def __init__(self, store: Store, meanwhile: Callable[[], None]) -> None:
+        self._store = store
+        self._meanwhile = meanwhile
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def commit(self, changes: list[Change]) -> None:
+        self._meanwhile()
+        self._store.commit(changes)
+
+
+def chosen(store: Any, name: str) -> None:
+    """The choice of another candidate, as one transaction with the word that no promotion has begun."""
+    done = StepRecord(
+        step="choose_candidate", epoch=2, changed=True, sentence=name, evidence={}, finished_at=NOW, seconds=0.1
+    )
+    record = read_record(store, "orders")
+    assert record.job is not None
+    before = record.job.value
+    also = no_promotion(before, None) if before.candidate else ()
+    append_step(store, record, done, candidate=name, also=also)
+
+
+def test_of_a_promotion_and_another_choice_at_the_same_moment_exactly_one_comes_about(
+    store: Store, plain: Any, root: str
+) -> None:
+    open_job(store, read_record(store, "orders"), owner="orc1", because="it is dead", now_at=NOW)
+    chosen(store, "db2")
+    stalled: Any = Stalling(store, lambda: chosen(store, "db3"))
+    with pytest.raises(StaleEpoch, match="right before db2 was promoted; it was not"):
+        begin_promotion(stalled, "orders", 2, "db2")
+    assert lies_there(plain, root, "promotion") is None
+    stalled = Stalling(store, lambda: begin_promotion(store, "orders", 2, "db3"))
+    with pytest.raises(StaleEpoch):
+        chosen(stalled, "db2")
+    job, promotion = lies_there(plain, root, "job"), lies_there(plain, root, "promotion")
+    assert job is not None
+    assert promotion is not None
+    assert (job["candidate"], promotion["candidate"]) == ("db3", "db3")

@@ -228,6 +228,7 @@ def test_with_no_minutes_to_hold_another_job_may_be_opened_at_once(store: Store,
 def test_a_job_whose_promotion_has_begun_is_not_given_up_whoever_read_the_record_before(
     store: Store, lies: Look
 ) -> None:
+    append_step(store, read_record(store, "orders"), step("choose_candidate"), candidate="db2")
     slept = read_record(store, "orders")
     begin_promotion(store, "orders", 2, "db2")
     before = lies()
@@ -239,12 +240,14 @@ def test_a_job_whose_promotion_has_begun_is_not_given_up_whoever_read_the_record
     assert lies() == before
 
 
-def test_a_promotion_is_begun_again_with_another_candidate_and_forgotten_when_the_job_is_done(
+def test_a_promotion_is_begun_again_under_a_new_epoch_and_forgotten_when_the_job_is_done(
     store: Store, lies: Look
 ) -> None:
-    begin_promotion(store, "orders", 2, "db2")
+    append_step(store, read_record(store, "orders"), step("choose_candidate"), candidate="db3")
     begin_promotion(store, "orders", 2, "db3")
-    assert lies()["/promotion"][0]["candidate"] == "db3"
+    take_over(store, read_record(store, "orders"), owner="orc2", because="orc1 is gone")
+    begin_promotion(store, "orders", 3, "db3")
+    assert lies()["/promotion"][0] == {"job": "orders-2", "epoch": 3, "candidate": "db3"}
     append_step(store, read_record(store, "orders"), step("promote"), candidate="db3", new_primary="db3")
     with pytest.raises(Refused, match="has to go to its end"):
         say(store, Wish.ABORTED)

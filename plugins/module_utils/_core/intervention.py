@@ -37,6 +37,10 @@ class Case:
         return self.job.state is JobState.PAUSED
 
     @property
+    def promoted(self) -> bool:
+        return "promote" in self.job.steps_done
+
+    @property
     def teams(self) -> str:
         return ", ".join(team.name for team in self.job.teams) or "none"
 
@@ -95,7 +99,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         (Wish.ABORTED,),
         False,
-        lambda case: case.promotion_begun or "promote" in case.job.steps_done,
+        lambda case: not case.paused if case.promoted else case.promotion_begun,
         "the promotion of job {case.job.id} has begun or is done; the job has to go to its end",
     ),
     Row(
@@ -129,7 +133,10 @@ def sentence_of(row: Row, case: Case) -> str:
 
 
 def what_is_left(job: Job) -> str:
-    """In which state a job that is given up leaves the old primary, by its record."""
+    """In which state a job that is given up leaves the old primary, or the new one, by its record."""
+    if "promote" in job.steps_done:
+        left = ", ".join(name for name in job.plan if name not in job.steps_done)
+        return f"{job.candidate} stays the primary by the record, and what was left is not done ({left})"
     fence = next((step for step in job.steps if step.step == "fence"), None)
     if fence is None:
         return f"{job.old_primary} is left as it is, and nothing proves that it can take no write"

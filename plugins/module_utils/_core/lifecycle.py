@@ -38,7 +38,12 @@ class Transition:
 
 TRANSITIONS: tuple[Transition, ...] = (
     Transition(JobState.RUNNING, JobState.DONE, "every step holds", "close_job"),
-    Transition(JobState.RUNNING, JobState.PAUSED, "nothing proves that the old primary can take no write", "fence"),
+    Transition(
+        JobState.RUNNING,
+        JobState.PAUSED,
+        "nothing proves that the old primary can take no write, or the chosen one died in mid-promotion",
+        "fence",
+    ),
     Transition(JobState.RUNNING, JobState.RUNNING, "another orchestrator, or a person, took over", "open_job"),
     Transition(JobState.RUNNING, JobState.ABORTED, "an operator stopped it", "job"),
     Transition(JobState.PAUSED, JobState.RUNNING, "an operator resumed it", "job"),

@@ -136,6 +136,13 @@ def _teams(job: Job) -> str:
     return f"teams {', '.join(team.name for team in job.teams)}" if job.teams else "all clients"
 
 
+def _promoted(job: Job) -> str:
+    if job.candidate is None:
+        return "nothing was promoted"
+    done = "promote" in job.steps_done
+    return f"{job.candidate} was promoted" if done else f"the promotion of {job.candidate} is not done"
+
+
 def _answers(job: Job) -> str:
     return f"still silent: {', '.join(job.silent_teams)}" if job.silent_teams else "no team is left to answer"
 
@@ -185,8 +192,7 @@ TURNS: tuple[Turn, ...] = (
         Kind.JOB_PAUSED,
         Severity.CRITICAL,
         lambda job: (
-            f"stop writing to {job.cluster}, {_teams(job)};"
-            f" nothing was promoted, a person's word is needed: {job.because}"
+            f"stop writing to {job.cluster}, {_teams(job)}; {_promoted(job)}, a person's word is needed: {job.because}"
         ),
         happened=lambda before, now: _became(before, now, JobState.PAUSED),
         teams=True,
@@ -259,7 +265,7 @@ def notice_of_escalation(job: Job, number: int, *, at: float, by: str) -> Notice
     """A paused job has waited too long: its ``number``-th reminder, different each time so that it is told anew."""
     minutes = (at - (job.paused_at or at)) / 60
     sentence = (
-        f"reminder {number}: paused for {minutes:.0f} min, nothing was promoted, {_answers(job)};"
+        f"reminder {number}: paused for {minutes:.0f} min, {_promoted(job)}, {_answers(job)};"
         f" stop writing to {job.cluster}, and resume, force or abort the job: {job.because}"
     )
     silent = [team for team in job.teams if team.name in job.silent_teams]

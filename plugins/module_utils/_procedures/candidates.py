@@ -32,7 +32,7 @@ class Known:
 
     ``drained``: those that have applied all they received. ``in_maintenance``: those that are worked on. ``sources``:
     name → what catch_up put on record of whom it follows; since then it may have been fed by another replica.
-    ``accept_errant``: a person's word.
+    ``accept_errant``: a person's word. ``forsaken``: name → why it is no longer looked at.
     """
 
     drained: Collection[str]
@@ -40,6 +40,7 @@ class Known:
     health: Mapping[str, NodeHealth] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
     accept_errant: bool = False
+    forsaken: Mapping[str, str] = field(default_factory=dict)
 
     def server(self, name: str) -> ServerState | None:
         """A server's own word, as its agent had it when its health last changed."""
@@ -101,6 +102,8 @@ def _contender(spec: ClusterSpec, old_primary: str, node: Node, login: Login, kn
         disk_short=known.breach(node.name, Breach.DISK, Breach.INODES),
         disk_dead=known.breach(node.name, Breach.READ_ONLY_DISK),
     )
+    if node.name in known.forsaken:
+        return replace(unseen, detail=known.forsaken[node.name])
     try:
         with connect(node.address, node.port, login) as server:
             state, facts = server.state(), facts_of(server)

@@ -123,8 +123,10 @@ def _abort(store: Store, record: Record, request: Request, now_at: float, check:
 
 def _hold(store: Store, record: Record, request: Request, now_at: float) -> tuple[list[Change], str]:
     """What keeps the monitors' next suspicion from opening the same job anew: a maintenance, never a shorter one than
-    is announced already."""
+    is announced already. After a promotion the next job would be another one, of the new primary."""
     cluster = request.cluster
+    if record.job is not None and "promote" in record.job.value.steps_done:
+        return [], "replace it by a failover; inside the cool-down that takes altair_force"
     found = store.read(maintenance_path(cluster), MaintenancePlan)
     plan = found.value if found else MaintenancePlan()
     known, until_at = plan.of(None), now_at + request.hold_minutes * 60

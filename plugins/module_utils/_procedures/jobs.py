@@ -15,7 +15,7 @@ from .._core.cluster import ClusterSpec, checked_name
 from .._core.errors import Conflict, InvalidInput, NotFound, Refused, StaleEpoch
 from .._core.lifecycle import JobState, check_transition
 from .._core.observation import Observation
-from .._core.plan import FAILOVER
+from .._core.plan import FAILOVER, steps_missing_before
 from .._core.wire import StopAnswer
 from .._core.znodes import (
     Answer,
@@ -199,14 +199,18 @@ def current_job(record: Record, epoch: int) -> Job:
 
 
 def begin_promotion(store: Store, cluster: str, epoch: int, candidate: str) -> None:
-    """The last look at the epoch before the one act that cannot be taken back. Put on record in the same transaction,
-    so that nobody gives the job up while the act is under way."""
+    """The last look at the epoch, and at who was chosen, before the one act that cannot be taken back. Put on record in
+    the same transaction, so that nobody gives the job up, or chooses another, while the act is under way."""
     record = read_record(store, cluster)
     begun = Promotion(job=current_job(record, epoch).id, epoch=epoch, candidate=candidate)
+    if record.job is None or record.job.value.candidate != candidate:
+        chosen = (record.job and record.job.value.candidate) or "nobody"
+        raise StaleEpoch(f"job {begun.job} has chosen {chosen}, not {candidate}; that one is not promoted by this run")
     path, version = promotion_path(cluster), store.version(promotion_path(cluster))
     noted: Change = Create(path, begun) if version is None else Replace(path, begun, version)
     try:
-        store.commit([Check(state_path(cluster), record.state.version), noted])
+        chosen_still = Check(job_path(cluster), record.job.version)
+        store.commit([Check(state_path(cluster), record.state.version), chosen_still, noted])
     except Conflict:
         raise StaleEpoch(
             f"another changed the record of cluster {cluster} right before {candidate} was promoted; it was not"
@@ -214,16 +218,25 @@ def begin_promotion(store: Store, cluster: str, epoch: int, candidate: str) -> N
 
 
 def append_step(
-    store: Store, record: Record, done: StepRecord, *, candidate: str | None = None, new_primary: str | None = None
+    store: Store,
+    record: Record,
+    done: StepRecord,
+    *,
+    candidate: str | None = None,
+    new_primary: str | None = None,
+    also: Sequence[Change] = (),
 ) -> Record:
     """Put a step's outcome on record, if the epoch still is ours; a promotion names the new primary in the same act.
 
-    Returns the record as it is now.
+    With another candidate than before the steps after this one, which were done for that one, leave the record.
+    ``also``: what else changes in the same transaction. Returns the record as it is now.
     """
     if record.job is None:
         raise Refused(f"cluster {record.spec.cluster} has no job to record the step {done.step} in")
     job, cluster = record.job.value, record.spec.cluster
     kept = tuple(each for each in job.steps if each.step != done.step)
+    if candidate is not None and job.candidate not in (None, candidate):
+        kept = tuple(each for each in kept if each.step in steps_missing_before(done.step, ()))
     updated = replace(job, steps=(*kept, done), candidate=candidate or job.candidate, trouble="")
     known = record.state
     state: Change = Check(state_path(cluster), known.version)
@@ -232,7 +245,7 @@ def append_step(
         state = Replace(state_path(cluster), changed, known.version)
         known = Versioned(changed, known.version + 1)
     try:
-        store.commit([state, Replace(job_path(cluster), updated, record.job.version)])
+        store.commit([state, Replace(job_path(cluster), updated, record.job.version), *also])
     except Conflict:
         raise StaleEpoch(
             f"step {done.step} of job {job.id} was carried out, but another changed the cluster's record meanwhile"
@@ -297,10 +310,18 @@ def _put_away(store: Store, ended: Job) -> list[Change]:
     pause = store.read(pause_path(cluster), MonitoringPause)
     if pause is not None:
         changes.append(Delete(pause_path(cluster), pause.version))
-    begun = promotion_path(cluster)
-    if ended.state is JobState.ABORTED:  # all of it fails where a promotion has begun, be it at this very moment
-        none = Promotion(job=ended.id, epoch=ended.epoch, candidate="")
-        changes.extend((Create(begun, none), Delete(begun)))
-    elif (version := store.version(begun)) is not None:
-        changes.append(Delete(begun, version))
+    begun = store.version(promotion_path(cluster))
+    if ended.state is JobState.ABORTED and "promote" not in ended.steps_done:
+        changes.extend(no_promotion(ended, None))
+    elif begun is not None:
+        changes.extend(no_promotion(ended, begun))
     return changes
+
+
+def no_promotion(job: Job, version: int | None) -> list[Change]:
+    """Forget the promotion that was seen in that version. None: all of it fails where one has begun, be it at this very
+    moment."""
+    path = promotion_path(job.cluster)
+    if version is not None:
+        return [Delete(path, version)]
+    return [Create(path, Promotion(job=job.id, epoch=job.epoch, candidate="")), Delete(path)]

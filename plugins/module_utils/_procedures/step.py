@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from .._adapters.agent import TlsFiles
 from .._adapters.mysql import Login
-from .._adapters.zookeeper import Store
+from .._adapters.zookeeper import Change, Store
 from .._core.cluster import ClusterSpec, Node
 from .._core.errors import AltairError, Paused, Refused, StaleEpoch
 from .._core.plan import steps_missing_before
@@ -64,13 +64,15 @@ class Scene:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """What a step did, in one sentence, with its evidence, and what of the record changes by it."""
+    """What a step did, in one sentence, with its evidence, and what of the record changes by it. ``also``: of other
+    znodes, in the same transaction."""
 
     changed: bool
     sentence: str
     evidence: Evidence = field(default_factory=dict)
     candidate: str | None = None
     new_primary: str | None = None
+    also: tuple[Change, ...] = ()
 
 
 Act = Callable[[Scene], Outcome]
@@ -109,9 +111,10 @@ def run_step(
         )
         if not check:
             asked = now()
-            keep_record(
-                append_step(store, record, done, candidate=outcome.candidate, new_primary=outcome.new_primary), asked
+            after = append_step(
+                store, record, done, candidate=outcome.candidate, new_primary=outcome.new_primary, also=outcome.also
             )
+            keep_record(after, asked)
     return done
 
 

@@ -10,6 +10,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core import (
     candidate,
     fencing,
     health,
+    mid_promotion,
     permission,
     thresholds,
     verdict,
@@ -147,6 +148,12 @@ def blockers_table() -> str:
     return md.table(("", "why", "does a person's word overrule it?", "condition"), rows)
 
 
+def candidate_table() -> str:
+    numbered = enumerate(zip(mid_promotion.ROWS, md.conditions(mid_promotion, "ROWS"), strict=True), 1)
+    rows = [(str(number), md.code(row.turn.value), row.because, md.code(when)) for number, (row, when) in numbered]
+    return md.table(("", "what is done", "because", "condition"), rows)
+
+
 def health_table() -> str:
     numbered = enumerate(zip(health.HEALTH_RULES, md.conditions(health, "HEALTH_RULES"), strict=True), 1)
     rows = [
@@ -169,7 +176,7 @@ def page() -> str:
     proofs = [(md.code(rung.value), text) for rung, text in fencing.PROOF_SENTENCES.items()]
     return md.page(
         "Verdicts",
-        "plugins/module_utils/_core/{health,verdict,permission,fencing,candidate,thresholds}.py",
+        "plugins/module_utils/_core/{health,verdict,permission,fencing,candidate,thresholds,mid_promotion}.py",
         "Five tables decide. In the first two the first row that matches wins; in the others every row that matches"
         " counts. Nothing else in the system concludes that a primary is dead.",
         "## 1. A monitor judges a node",
@@ -212,4 +219,8 @@ def page() -> str:
         " `margin_share`; where nobody can tell, all stays as it was. The limits are the cluster's policy"
         " `thresholds`.",
         thresholds_table(),
+        "## 8. What is done about a candidate when its job is run again",
+        "The first row that matches wins. Where its promotion has begun, its agent is asked, and ordered to kill mysqld"
+        " if that has not exited. A person's word is `altair_operator_vouches_candidate`.",
+        candidate_table(),
     )

@@ -78,6 +78,13 @@ def test_a_job_whose_promotion_has_begun_or_is_done_is_not_given_up() -> None:
     assert answer(Wish.ABORTED, job(JobState.RUNNING), promotion_begun=True) == said
     assert answer(Wish.ABORTED, job(JobState.RUNNING, "fence", "promote")) == said
     assert answer(Wish.ABORTED, job(JobState.RUNNING, "fence", "salvage")) == "granted"
+    assert answer(Wish.ABORTED, job(JobState.PAUSED, "fence", "salvage"), promotion_begun=True) == said
+
+
+def test_a_job_that_paused_over_the_one_it_promoted_may_be_given_up_and_names_what_it_leaves() -> None:
+    paused = replace(job(JobState.PAUSED, "fence", "promote"), candidate="db1", plan=("fence", "promote", "repoint"))
+    assert answer(Wish.ABORTED, paused, promotion_begun=True) == "granted"
+    assert what_is_left(paused) == "db1 stays the primary by the record, and what was left is not done (repoint)"
 
 
 @pytest.mark.parametrize("state", list(JobState))

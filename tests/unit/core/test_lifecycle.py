@@ -58,7 +58,7 @@ def test_only_a_persons_word_moves_a_job_that_does_not_run() -> None:
 
 def test_every_way_is_taken_by_a_module_that_asks_for_it() -> None:
     assert {f"{MODULES}{each.by}.py" for each in TRANSITIONS} <= set(python_files(MODULES))
-    asked = {"close_job": "JobState.DONE", "fence": "JobState.PAUSED", "open_job": "take_over(", "job": "intervene("}
+    asked = {"close_job": "JobState.DONE", "fence": "pause_job(", "open_job": "take_over(", "job": "intervene("}
     assert {each.by for each in TRANSITIONS} == set(asked)
     assert all(words in text(f"{MODULES}{module}.py") for module, words in asked.items())
 

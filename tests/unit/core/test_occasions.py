@@ -144,6 +144,8 @@ def test_when_a_job_pauses_its_teams_are_named_told_to_stop_writing_and_told_by_
     assert told.to == ("chat-web", "pager")
     (told,) = news_of_job(job(), job(JobState.PAUSED), at=5.0, by="orc1")
     assert told.sentence.startswith("stop writing to orders, all clients; nothing was promoted")
+    (told,) = news_of_job(job(), replace(job(JobState.PAUSED), candidate="db2"), at=5.0, by="orc1")
+    assert told.sentence.startswith("stop writing to orders, all clients; the promotion of db2 is not done")
     assert told.to == ()
 
 

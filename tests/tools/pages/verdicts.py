@@ -8,6 +8,7 @@ from typing import Protocol
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core import (
     candidate,
+    deadman,
     fencing,
     health,
     permission,
@@ -166,10 +167,12 @@ def thresholds_table() -> str:
 
 
 def page() -> str:
+    numbered = enumerate(deadman.DEADMAN_RULES, 1)
+    deadman_rows = [(str(number), md.code(rule.act.value), rule.because) for number, rule in numbered]
     proofs = [(md.code(rung.value), text) for rung, text in fencing.PROOF_SENTENCES.items()]
     return md.page(
         "Verdicts",
-        "plugins/module_utils/_core/{health,verdict,permission,fencing,candidate,thresholds}.py",
+        "plugins/module_utils/_core/{health,verdict,permission,fencing,candidate,thresholds,deadman}.py",
         "Five tables decide. In the first two the first row that matches wins; in the others every row that matches"
         " counts. Nothing else in the system concludes that a primary is dead.",
         "## 1. A monitor judges a node",
@@ -212,4 +215,7 @@ def page() -> str:
         " `margin_share`; where nobody can tell, all stays as it was. The limits are the cluster's policy"
         " `thresholds`.",
         thresholds_table(),
+        "## 8. What a dead-man does",
+        "The first row that matches. `hold`: it asks the voters to vouch; `fence`: it kills mysqld.",
+        md.table(("", "does", "when"), deadman_rows),
     )

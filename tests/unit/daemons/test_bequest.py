@@ -84,8 +84,16 @@ def test_it_is_written_once_a_beat_and_at_once_when_it_names_somebody_else(agent
     assert agent.left()["good_until"] == START + 32.4
     agent.clock += 1.0
     agent.acknowledged()
-    agent.bequest.renew(exactly=True)
+    assert agent.left()["good_until"] == START + 32.4
+    agent.bequest.end()
     assert agent.left()["good_until"] == START + 33.4
+
+
+def test_an_agent_that_ends_in_good_order_is_dead_to_the_dead_man_from_then_on(agent: Agent) -> None:
+    lock = agent.folder / "agent.lock"
+    assert lifeline.is_held(lock)
+    agent.bequest.end()
+    assert not lifeline.is_held(lock)
 
 
 def test_vouches_count_as_they_do_for_the_lease(agent: Agent) -> None:
@@ -106,7 +114,7 @@ def test_a_node_that_is_not_primary_says_so(agent: Agent) -> None:
 def test_an_agent_that_nobody_has_answered_leaves_its_predecessor_s_word_as_it_is(tmp_path: Path) -> None:
     first = Agent(tmp_path / "run", tmp_path / "lease.json")
     first.acknowledged(terms())
-    os.close(first.bequest._lock)  # it dies
+    first.bequest.end()
     second = Agent(tmp_path / "run", tmp_path / "lease.json")
     second.clock = START + 20.0
     second.bequest.renew()

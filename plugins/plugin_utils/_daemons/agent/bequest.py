@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,7 +63,6 @@ class Bequest:
         self._now = now
         self._left: Will | None = None
         self._troubled = False
-        # Never closed: it is the kernel that lets go of it, when this process is dead.
         self._lock = lifeline.hold(self._folder / LOCK_FILE, LOCK_SECONDS)
 
     def renew(self, *, exactly: bool = False) -> None:
@@ -81,6 +81,11 @@ class Bequest:
             self._troubled = True
         else:
             self._left, self._troubled = will, False
+
+    def end(self) -> None:
+        """From now on nobody guards the lease here, however long this process takes to be gone."""
+        self.renew(exactly=True)
+        os.close(self._lock)
 
     def _will(self) -> Will | None:
         terms, now = self._guard.terms, self._now()

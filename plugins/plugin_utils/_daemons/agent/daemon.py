@@ -361,7 +361,7 @@ async def run(settings: AgentSettings, stop: asyncio.Event) -> None:
         ended = asyncio.create_task(stop.wait())
         done, _pending = await asyncio.wait([ended, *tasks], return_when=asyncio.FIRST_COMPLETED)
         if agent.bequest is not None:
-            agent.bequest.renew(exactly=True)
+            agent.bequest.end()
         for task in (*tasks, ended):
             task.cancel()
         for task in done:

@@ -195,6 +195,25 @@ def test_where_no_promotion_could_follow_from_the_leases_end_nobody_is_asked_and
     assert (world.kills, world.asked) == (0, [])
 
 
+@pytest.mark.parametrize("how", ["killed", "exited"])
+def test_for_a_mysqld_that_is_gone_no_vouch_is_asked_that_would_hold_up_its_successor(how: str) -> None:
+    world = World(will(), "db2", "db3")
+
+    async def story() -> None:
+        await world.passed(1.0)
+        if how == "exited":
+            world.runs = False
+        else:
+            world.clock += 100 * BEAT
+            await world.until(lambda: world.kills > 0)
+        await world.looked(2)
+        asked = len(world.asked)
+        await world.looked(50)
+        assert len(world.asked) == asked
+
+    world.run(story)
+
+
 def test_a_mysqld_that_the_agent_did_not_know_is_left_alone() -> None:
     world = World(will())
     world.runs = False

@@ -77,6 +77,9 @@ class Vigil:
                     return
                 if rule.act is Act.HOLD and asking is None:
                     asking = asyncio.create_task(self._ask())
+                elif rule.act is Act.REST and asking is not None:
+                    asking.cancel()  # a vouch for what does not write any more would only hold up its successor
+                    asking = None
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._changed.wait(), self._next_look())
         finally:

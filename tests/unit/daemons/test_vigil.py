@@ -108,8 +108,12 @@ def test_as_long_as_half_of_the_voters_vouch_nothing_is_fenced(answering: tuple[
     world = World(will(), *answering)
 
     async def story() -> None:
-        await world.passed(12.0 if kept else 2.0)
+        await world.passed(12.0 if kept else 1.75)
         await world.looked()
+        assert world.kills == 0
+        if not kept:
+            world.clock += 0.25 * BEAT
+            await world.until(lambda: world.kills > 0)
 
     world.run(story)
     assert world.kills == (0 if kept else 1)

@@ -41,7 +41,8 @@ class Mysqld:
 
     def kill(self) -> None:
         if self._handle is not None:
-            data_folder.kill(self._handle)
+            with suppress(ProcessLookupError):  # it has just exited by itself
+                data_folder.kill(self._handle)
 
     def release(self) -> None:
         if self._handle is not None:

@@ -119,6 +119,11 @@ def start_daemon(lab: Lab, host: Host, profile: str = "altair", more: Mapping[st
     host.start(daemon, [*priority, *command(daemon, path)], {"ANSIBLE_HOME": str(home), "HOME": str(home)})
 
 
+def start_deadman(host: Host) -> None:
+    """Beside the host's agent, whose settings it reads; they have to name a `runtime_folder`."""
+    host.start("deadman", ["nice", "-n", "-5", *command("deadman", host.etc / "agent.yml")])
+
+
 def registration(lab: Lab, **policy: object) -> Settings:
     """The arguments of altair.mysql_ha.cluster for the lab's databases."""
     nodes = [{"name": name, "address": addresses.HOSTS[name]} for name in addresses.databases(lab.addresses)]

@@ -145,6 +145,13 @@ class Host:
             raise LabError(f"Process {name} on {self.name} ended at once; read {self.log / (name + '.log')}.")
         return running.pid
 
+    def forget(self, name: str) -> None:
+        """End a process and strike it from the record, so that no boot starts it again."""
+        if self.running(name):
+            self.kill(name)
+        with self._state.change() as lab:
+            lab.hosts[self.name].processes.pop(name, None)
+
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
         """Send a signal, SIGKILL by default, to a process; after SIGKILL, returns when it is dead."""
         _signal(self._running(name), number)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from tests.simulation.lease_model import RULES, run
+from tests.simulation.deadman_model import Guarded
+from tests.simulation.lease_model import RULES, Primary, run
 
 
 def main() -> int:
@@ -12,8 +13,12 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=20000, help="how many schedules (default %(default)s)")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--without", action="append", default=[], choices=RULES, help="a rule to leave out")
+    parser.add_argument(
+        "--dead-man", action="store_true", help="the primary's agent dies and leaves it to its dead-man"
+    )
     given = parser.parse_args()
-    runs = [run(seed, frozenset(given.without)) for seed in range(given.first, given.first + given.seeds)]
+    kind = Guarded if given.dead_man else Primary
+    runs = [run(seed, frozenset(given.without), kind) for seed in range(given.first, given.first + given.seeds)]
     overlaps = [each.seed for each in runs if each.overlap]
     promoted = sum(each.promoted_at is not None for each in runs)
     fenced = sum(each.fenced_at is not None for each in runs)

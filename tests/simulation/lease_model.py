@@ -371,7 +371,7 @@ class Orchestrator:
             self.world.send("o", voter.name, voter.release)
 
 
-def run(seed: int, without: Rules = frozenset()) -> Run:
+def run(seed: int, without: Rules = frozenset(), kind: type[Primary] = Primary) -> Run:
     """One schedule, all of it told by its seed."""
     world = World(seed, without)
     keeper = Keeper(world, world.random.choice((0.5, 1.0, 3.0)))
@@ -382,7 +382,7 @@ def run(seed: int, without: Rules = frozenset()) -> Run:
         # One that comes later takes nodes over from one that lives.
         late = world.random.random() < 0.3 and name == world.monitors[0] and len(world.monitors) > 1
         world.at(world.random.uniform(1.0, 12.0) if late else 0.0, monitors[name].look)
-    primary, orchestrator = Primary(world, monitors, voters), Orchestrator(world, keeper, voters)
+    primary, orchestrator = kind(world, monitors, voters), Orchestrator(world, keeper, voters)
     for voter in voters.values():
         world.at(world.random.random(), voter.look)
         if world.random.random() < 0.15:

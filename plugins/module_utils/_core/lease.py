@@ -56,7 +56,8 @@ class Holder:
     def __init__(self, beat_seconds: float, started_at: float) -> None:
         self._good_seconds = LEASE_BEATS * beat_seconds
         # A restarted agent knows nothing of its predecessor's answers, and is given the time to ask.
-        self._grounds_until = started_at + START_BEATS * beat_seconds
+        self._grace_until = started_at + START_BEATS * beat_seconds
+        self._acknowledged_until = float("-inf")
         self._vouched: dict[str, float] = {}
         self._voters: tuple[str, ...] | None = None
 
@@ -65,7 +66,7 @@ class Holder:
         self._voters = tuple(voters)
 
     def acknowledged(self, asked_at: float) -> None:
-        self._grounds_until = max(self._grounds_until, asked_at + self._good_seconds)
+        self._acknowledged_until = max(self._acknowledged_until, asked_at + self._good_seconds)
 
     def vouched(self, voter: str, asked_at: float) -> None:
         self._vouched[voter] = max(self._vouched.get(voter, asked_at), asked_at)
@@ -81,13 +82,18 @@ class Holder:
     @property
     def ends_at(self) -> float:
         """The moment from which the lease is not held any more unless something new is answered."""
+        return max(self._grace_until, self.earned_until)
+
+    @property
+    def earned_until(self) -> float:
+        """The same by what was answered alone, without the time that a restarted agent is given to ask."""
         if self._voters is None:
-            return self._grounds_until
+            return self._acknowledged_until
         needed = vouches_needed(len(self._voters))
         if needed == 0:
             return float("inf")  # a cluster of one: nobody could be promoted on this lease's end
         ends = sorted((self._vouch_ends(voter) for voter in self._voters), reverse=True)
-        return max(self._grounds_until, ends[needed - 1])
+        return max(self._acknowledged_until, ends[needed - 1])
 
     def held(self, now: float) -> bool:
         return now < self.ends_at

@@ -153,10 +153,27 @@ class AgentSettings(DaemonSettings):
     state_file: str | None = None
     """File in which the agent keeps who is primary and who votes on its lease; without it a restarted agent guards
     nothing until a monitor has answered."""
+    runtime_folder: str | None = None
+    """Folder of the agent's own, in memory (tmpfs), such as /run/altair-agent, by which the dead-man beside it knows
+    whether the agent lives and what it guarded. Without it there can be no dead-man."""
 
     def prove(self) -> None:
         tls_context(self.tls.files, server=True)
         read_option_file(self.mysqld.credentials_file)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadmanSettings(AgentSettings):
+    """The agent's own settings file, read by the dead-man."""
+
+    def prove(self) -> None:
+        tls_context(self.tls.files, server=False)
+        self.folder()
+
+    def folder(self) -> str:
+        if self.runtime_folder is None:
+            raise InvalidInput("the agent's settings have no runtime_folder; the dead-man cannot know whether it lives")
+        return self.runtime_folder
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""docs/settings.md: every key of the three daemons' settings files."""
+"""docs/settings.md: every key of the daemons' settings files; the dead-man reads its agent's."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core import (
     candidate,
+    deadman,
     fencing,
     health,
     mid_promotion,
@@ -173,10 +174,12 @@ def thresholds_table() -> str:
 
 
 def page() -> str:
+    numbered = enumerate(deadman.DEADMAN_RULES, 1)
+    deadman_rows = [(str(number), md.code(rule.act.value), rule.because) for number, rule in numbered]
     proofs = [(md.code(rung.value), text) for rung, text in fencing.PROOF_SENTENCES.items()]
     return md.page(
         "Verdicts",
-        "plugins/module_utils/_core/{health,verdict,permission,fencing,candidate,thresholds,mid_promotion}.py",
+        "plugins/module_utils/_core/{health,verdict,permission,fencing,candidate,thresholds,mid_promotion,deadman}.py",
         "Five tables decide. In the first two the first row that matches wins; in the others every row that matches"
         " counts. Nothing else in the system concludes that a primary is dead.",
         "## 1. A monitor judges a node",
@@ -223,4 +226,7 @@ def page() -> str:
         "The first row that matches wins. Where its promotion has begun, its agent is asked, and ordered to kill mysqld"
         " if that has not exited. A person's word is `altair_operator_vouches_candidate`.",
         candidate_table(),
+        "## 9. What a dead-man does",
+        "The first row that matches. `hold`: it asks the voters to vouch; `fence`: it kills mysqld.",
+        md.table(("", "does", "when"), deadman_rows),
     )

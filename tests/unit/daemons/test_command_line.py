@@ -18,6 +18,7 @@ from ansible_collections.altair.mysql_ha.plugins.plugin_utils._daemons import lo
 from ansible_collections.altair.mysql_ha.plugins.plugin_utils._daemons.settings import (
     AgentSettings,
     DaemonSettings,
+    DeadmanSettings,
     MonitorSettings,
     OrchestratorSettings,
     load,
@@ -26,6 +27,7 @@ from ansible_collections.altair.mysql_ha.plugins.plugin_utils._daemons.settings 
 Data = dict[str, Any]
 KINDS: dict[str, type[DaemonSettings]] = {
     "agent": AgentSettings,
+    "deadman": DeadmanSettings,
     "monitor": MonitorSettings,
     "orchestrator": OrchestratorSettings,
 }
@@ -50,7 +52,7 @@ def good(daemon: str, files: Path) -> Data:
     listen = {"host": "192.0.2.1", "port": 8430}
     zookeeper = {"hosts": "192.0.2.9:2181"}
     mysqld = {"credentials_file": f"{files}/mysql.cnf", "pid_file": "/p", "data_folder": "/d"}
-    if daemon == "agent":
+    if daemon in {"agent", "deadman"}:
         monitors = ["https://192.0.2.31:8440"]
         return {
             "node": "db1",
@@ -58,6 +60,7 @@ def good(daemon: str, files: Path) -> Data:
             "listen": listen,
             "tls": tls,
             "monitors": monitors,
+            "runtime_folder": "/run/altair-agent",
             "mysqld": mysqld,
         }
     if daemon == "monitor":

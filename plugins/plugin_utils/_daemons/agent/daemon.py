@@ -53,6 +53,7 @@ from .. import clock
 from ..https import Peer, Route, serving
 from ..loop import ready
 from ..settings import AgentSettings
+from .bequest import Bequest
 from .guard import Executed, Guard
 from .process import MysqldProcess
 from .reporter import Reporter
@@ -109,6 +110,10 @@ class Agent:
             executed=lambda: self._executed,
             writable_since=lambda: self._writable_since,
         )
+        self.bequest: Bequest | None = None
+        if settings.runtime_folder is not None:
+            own = (settings.runtime_folder, settings.node, beat_seconds)
+            self.bequest = Bequest(*own, self.guard, process_id=lambda: self._process.process_id)
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -203,6 +208,8 @@ class Agent:
         if terms is not None:
             self._voting.adopt(terms)
         self.guard.acknowledged(terms, asked_at)
+        if self.bequest is not None:
+            self.bequest.renew()
 
     def _observation(self, seen: Probe) -> Observation:
         self._sequence += 1
@@ -340,17 +347,21 @@ async def run(settings: AgentSettings, stop: asyncio.Event) -> None:
     agent = Agent(settings, login, time.time_ns())
     async with Caller(settings.tls.files) as caller, serving(settings.listen, settings.tls.files, agent.routes):
         reporter = Reporter(caller, settings.monitors, settings.profile.beat_seconds / 4, agent.acknowledged)
-        works = (
+        works = [
             agent.follow_process(reporter),
             agent.work.follow(),
             agent.beat(reporter),
             agent.guard.ask_voters(caller),
             agent.guard.guard(),
-        )
+        ]
+        if agent.bequest is not None:
+            works.append(agent.bequest.follow())
         tasks = [asyncio.create_task(work) for work in works]
         ready(f"watching {settings.cluster}/{settings.node}")
         ended = asyncio.create_task(stop.wait())
         done, _pending = await asyncio.wait([ended, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        if agent.bequest is not None:
+            agent.bequest.end()
         for task in (*tasks, ended):
             task.cancel()
         for task in done:

@@ -92,6 +92,11 @@ class Guard:
     def vouching(self) -> tuple[str, ...]:
         return self._holder.vouching(self._now()) if self._holder is not None else ()
 
+    @property
+    def earned_until(self) -> float:
+        """Until when the lease is held by what was answered since this agent's start; no time: -inf."""
+        return self._holder.earned_until if self._holder is not None else float("-inf")
+
     def mysqld_started(self) -> None:
         """It boots super_read_only; what it did before is no longer to be told."""
         self._usurped = False

@@ -1,0 +1,4 @@
+# Copyright: the altair.mysql_ha maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The dead-man: beside every agent. It sleeps while the agent lives, and fences what a dead one leaves unguarded."""

@@ -180,8 +180,8 @@ def page() -> str:
     return md.page(
         "Verdicts",
         "plugins/module_utils/_core/{health,verdict,permission,fencing,candidate,thresholds,mid_promotion,deadman}.py",
-        "These tables decide. In the first two and the last two the first row that matches wins; in the others every row"
-        " that matches counts. Nothing else in the system concludes that a primary is dead.",
+        "These tables decide. In the first two and the last two the first row that matches wins; in the others"
+        " every row that matches counts. Nothing else in the system concludes that a primary is dead.",
         "## 1. A monitor judges a node",
         "A suspicion is raised only of the node that is primary. A beat is 10 s in the profile `altair`, 2 s in"
         " `steady` and 1 s in `fast`.",

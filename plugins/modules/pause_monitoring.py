@@ -43,6 +43,7 @@ seconds:
   type: float
 """
 
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Change, Create, Replace
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import MonitoringPause, pause_path
 from ansible_collections.altair.mysql_ha.plugins.module_utils._module import STEP_SPEC, main, step_work
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import Outcome, Scene
@@ -53,14 +54,17 @@ ARGUMENT_SPEC = STEP_SPEC
 def act(scene: Scene) -> Outcome:
     node = scene.job.old_primary
     wanted = MonitoringPause(job=scene.job.id, nodes=(node,))
-    found = scene.store.read(pause_path(scene.spec.cluster), MonitoringPause)
-    holds = found is not None and found.value == wanted
-    if not holds and not scene.check:
-        scene.store.put(pause_path(scene.spec.cluster), wanted)
+    path = pause_path(scene.spec.cluster)
+    found = scene.store.read(path, MonitoringPause)
+    if found is None:
+        changes: tuple[Change, ...] = (Create(path, wanted),)
+    else:
+        changes = () if found.value == wanted else (Replace(path, wanted, found.version),)
     return Outcome(
-        changed=not holds,
+        changed=bool(changes),
         sentence=f"monitors raise no suspicion of {node} until job {scene.job.id} has ended",
         evidence={"nodes": [node]},
+        also=changes,  # with the step's own record, so the one is never there without the other
     )
 
 

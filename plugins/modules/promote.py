@@ -86,7 +86,7 @@ def act(scene: Scene) -> Outcome:
             )
         else:
             _refuse_undrained(before, node.name)
-            begin_promotion(scene.store, scene.spec.cluster, scene.job.epoch, node.name)
+            begin_promotion(scene.store, scene.spec.cluster, scene.job.epoch, node.name, scene.record)
             server.forget_source()
             server.set_super_read_only(False)
             state, changed = server.state(), True

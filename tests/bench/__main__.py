@@ -29,6 +29,7 @@ RESULT = addresses.TREE / "build" / "failover.json"
 PRIMARY = "db1"
 WARM_SECONDS = 3.0
 RATE = 300.0  # writes a second
+QUIET_SECONDS = 2.0  # nobody looks on while the primary is replaced, as nobody does beside the bare script
 ROWS_BEHIND = 3000
 LAG_SECONDS_MAX = 60.0  # how long the writers may take to get so far ahead
 
@@ -118,6 +119,7 @@ def run_real(lab: Lab, stalls: Stalls, profile: str, *, lag: bool) -> Run:
         warm_up=warm_up,
         writers=16 if lag else 4,
         rate=0 if lag else RATE,
+        watch_after_seconds=QUIET_SECONDS,
     )
     return Run(
         kind="lagging" if lag else "real",

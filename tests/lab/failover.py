@@ -102,12 +102,16 @@ def fail_over(
     after_seconds: float = 2.0,
     writers: int = 4,
     rate: float = 300,
+    watch_after_seconds: float = 0.0,
 ) -> Failover:
-    """Write, warm up, hurt the primary, wait until the job has ended and writes go on, then judge."""
+    """Write, warm up, hurt the primary, wait until the job has ended and writes go on, then judge.
+
+    ``watch_after_seconds``: see ``watching``.
+    """
     with load(lab, writers=writers, rate=rate) as client:
         old = client.wait_for(lambda _ack: True).server
         warm_up()
-        with watching(lab, tell) as timeline:
+        with watching(lab, tell, watch_after_seconds) as timeline:
             event, killed_at = time.monotonic(), time.time()
             hurt()
             job = timeline.wait_until_ended(JOB_SECONDS)

@@ -51,6 +51,8 @@ class Timeline:
     def learn_job(self, job: Job) -> None:
         with self._lock:
             self.job = job
+            if job.suspicion is not None:
+                self._add("suspected", job.suspicion.raised_at, f"{job.suspicion.monitor}: {job.suspicion.because}")
             self._add("confirmed", job.opened_at, f"{job.owner}, job {job.id}: {job.because}")
             for record in job.steps:
                 self._add(step_named(record.step).stage, record.finished_at, record.sentence)
@@ -71,15 +73,29 @@ class Timeline:
 
 
 @contextmanager
-def watching(lab: Lab, tell: Callable[[Event], None]) -> Iterator[Timeline]:
-    """Follow the cluster's record for the block's length. The job of an earlier failover is not told again."""
+def watching(lab: Lab, tell: Callable[[Event], None], after_seconds: float = 0.0) -> Iterator[Timeline]:
+    """Follow the cluster's record for the block's length. The job of an earlier failover is not told again.
+
+    ``after_seconds``: not before, so that looking takes no time from what is looked at; the record has all of it then.
+    """
     timeline = Timeline(tell)
     with lab.inside("client"), open_store(zookeeper_hosts(), "/altair") as store:
         earlier = store.read(job_path(CLUSTER), Job)
         skip = earlier.value.id if earlier else None
-        store.watch(suspicion_path(CLUSTER), lambda: _suspicion(store, timeline))
-        store.watch(job_path(CLUSTER), lambda: _job(store, timeline, skip))
-        yield timeline
+
+        def follow() -> None:
+            store.watch(suspicion_path(CLUSTER), lambda: _suspicion(store, timeline))
+            store.watch(job_path(CLUSTER), lambda: _job(store, timeline, skip))
+
+        later = threading.Timer(after_seconds, follow)
+        if after_seconds > 0:
+            later.start()
+        else:
+            follow()
+        try:
+            yield timeline
+        finally:
+            later.cancel()
 
 
 def _suspicion(store: Store, timeline: Timeline) -> None:

@@ -312,6 +312,15 @@ class Store:
 
         self._client.DataWatch(self._full(path), changed)
 
+    def watch_presence(self, path: str, notify: Callable[[bool], None]) -> None:
+        """As ``watch``; ``notify`` is told whether the znode is there."""
+
+        def changed(_raw: bytes | None, stat: object) -> bool:
+            notify(stat is not None)
+            return True
+
+        self._client.DataWatch(self._full(path), changed)
+
     def watch_children(self, path: str, notify: Callable[[tuple[str, ...]], None]) -> None:
         """Call ``notify`` with the names now and at every change. The znode must exist."""
 

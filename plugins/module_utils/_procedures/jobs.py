@@ -198,19 +198,36 @@ def current_job(record: Record, epoch: int) -> Job:
     return job
 
 
-def begin_promotion(store: Store, cluster: str, epoch: int, candidate: str) -> None:
-    """The last look at the epoch, and at who was chosen, before the one act that cannot be taken back. Put on record in
-    the same transaction, so that nobody gives the job up, or chooses another, while the act is under way."""
-    record = read_record(store, cluster)
+def _promotion(record: Record, epoch: int, candidate: str) -> tuple[Promotion, list[Change]]:
+    """What is put on record before it begins, and what must not have changed since ``record``."""
     begun = Promotion(job=current_job(record, epoch).id, epoch=epoch, candidate=candidate)
     if record.job is None or record.job.value.candidate != candidate:
         chosen = (record.job and record.job.value.candidate) or "nobody"
         raise StaleEpoch(f"job {begun.job} has chosen {chosen}, not {candidate}; that one is not promoted by this run")
-    path, version = promotion_path(cluster), store.version(promotion_path(cluster))
+    cluster = record.spec.cluster
+    return begun, [
+        Check(state_path(cluster), record.state.version),
+        Check(job_path(cluster), record.job.version),
+    ]
+
+
+def begin_promotion(store: Store, cluster: str, epoch: int, candidate: str, known: Record | None = None) -> None:
+    """The last look at the epoch, and at who was chosen, before the one act that cannot be taken back. Put on record in
+    the same transaction, so that nobody gives the job up, or chooses another, while the act is under way.
+
+    ``known``: the record of a moment ago. The transaction finds out whether it is still so; if not, it is read.
+    """
+    path = promotion_path(cluster)
+    if known is not None:
+        begun, unchanged = _promotion(known, epoch, candidate)
+        with suppress(Conflict):  # it has changed, or an earlier run has begun
+            store.commit([*unchanged, Create(path, begun)])
+            return
+    begun, unchanged = _promotion(read_record(store, cluster), epoch, candidate)
+    version = store.version(path)
     noted: Change = Create(path, begun) if version is None else Replace(path, begun, version)
     try:
-        chosen_still = Check(job_path(cluster), record.job.version)
-        store.commit([Check(state_path(cluster), record.state.version), chosen_still, noted])
+        store.commit([*unchanged, noted])
     except Conflict:
         raise StaleEpoch(
             f"another changed the record of cluster {cluster} right before {candidate} was promoted; it was not"

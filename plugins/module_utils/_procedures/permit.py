@@ -59,8 +59,12 @@ def nodes_in_maintenance(store: Store, spec: ClusterSpec, now_at: float) -> tupl
 
 def note_trouble(store: Store, cluster: str, primary: str, *, by: str, now_at: float) -> None:
     """Let the whole fleet know, before anything is decided: who decides at the same moment counts us in."""
-    with suppress(Conflict):  # another has noted it this moment
-        store.put(trouble_path(cluster), Trouble(cluster=cluster, primary=primary, at=now_at, noted_by=by))
+    trouble = Trouble(cluster=cluster, primary=primary, at=now_at, noted_by=by)
+    try:
+        store.create(trouble_path(cluster), trouble)
+    except Conflict:
+        with suppress(Conflict):  # another has noted it this moment
+            store.put(trouble_path(cluster), trouble)
 
 
 def end_trouble(store: Store, cluster: str) -> None:

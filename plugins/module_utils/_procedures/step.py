@@ -18,7 +18,7 @@ from .._core.errors import AltairError, Paused, Refused, StaleEpoch
 from .._core.plan import steps_missing_before
 from .._core.znodes import Evidence, Job, StepRecord
 from .candidates import known_of, pick
-from .jobs import append_step, current_job, note_trouble, rehearsed_job
+from .jobs import Record, append_step, current_job, note_trouble, rehearsed_job
 from .keeping import Keeper, keep_record, now, record_of, store_at
 
 REHEARSAL = 0  # the epoch that open_job returns in check mode: there is no job, and no step may change anything
@@ -36,13 +36,14 @@ class Neighbours:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scene:
-    """What a step acts on. ``check``: say what would be done, and change nothing."""
+    """What a step acts on. ``check``: say what would be done, and change nothing. ``record``: where it was found."""
 
     store: Store
     spec: ClusterSpec
     job: Job
     neighbours: Neighbours
     check: bool
+    record: Record | None = None
 
     @property
     def old_primary(self) -> Node:
@@ -93,7 +94,7 @@ def run_step(
             known = known_of(store, record.spec, record.spec.names, time.time())
             chosen = pick(record.spec, job.old_primary, neighbours.login, known)
             job = replace(job, candidate=chosen.name)
-        scene = Scene(store=store, spec=record.spec, job=job, neighbours=neighbours, check=check)
+        scene = Scene(store=store, spec=record.spec, job=job, neighbours=neighbours, check=check, record=record)
         try:
             outcome = act(scene)
         except AltairError as error:

@@ -15,6 +15,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql im
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store, open_store
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import Conflict, Unavailable
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import (
+    ORCHESTRATORS,
     OrchestratorPresence,
     orchestrator_path,
 )
@@ -52,13 +53,20 @@ class Orchestrator:
         self._store = store
         self._means = means
         self._runner = runner
+        self._known: tuple[str, ...] = ()
         self._desks: dict[str, Desk] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._fleet = Fleet(store, self._cluster_changed)
         self.escalator = Escalator(settings.name, store, self._fleet.members, tell)
 
     async def start(self) -> None:
+        await asyncio.to_thread(self._store.ensure, ORCHESTRATORS)
+        await asyncio.to_thread(self._store.watch_children, ORCHESTRATORS, self._learn)
         await self._fleet.start()
+
+    def _learn(self, names: tuple[str, ...]) -> None:
+        """On the session's thread."""
+        self._known = names
 
     async def stay_known(self) -> None:
         """For ever: see that our ephemeral znode is there; an earlier session's may stand a while, ours may be lost."""
@@ -82,6 +90,7 @@ class Orchestrator:
             self._store,
             self._means,
             self._runner,
+            orchestrators=lambda: self._known,
             host_command=self._settings.host_command,
             tell=self._tell,
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, repeat
@@ -31,12 +31,10 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.occasions im
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.permission import blockers, blockers_in_detail
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.verdict import Rule, judge
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import (
-    ORCHESTRATORS,
     Job,
     LockHolder,
     Screening,
     Suspicion,
-    job_path,
     lock_path,
     suspicion_path,
 )
@@ -67,7 +65,7 @@ log = logging.getLogger(__name__)
 
 RETRY_SECONDS = (2.0, 2.0, 5.0, 10.0, 30.0)  # between the runs of a job that fails; the last one goes on for ever
 SAY_AGAIN_SECONDS = 60.0  # how often what is found again and again is put on record again
-STAND_BACK_SECONDS = 0.3  # two that ask everybody at once take the processors from each other and from the job
+STAND_BACK_SECONDS = 0.8  # two that ask everybody at once take the processors from each other and from the job
 RECORD_LATER_SECONDS = 1.0
 NOTE_AGAIN_SECONDS = 5.0  # and how often a trouble that lasts is noted again: well within the fleet breaker's window
 HEALTH_SECONDS = 2.0  # after a change of health nothing is in a hurry here, and of many changes one look is enough
@@ -85,7 +83,10 @@ class Memory:
 
 
 class Desk:
-    """``wake`` whenever anything of the cluster changed; ``attend`` runs for ever."""
+    """``wake`` whenever anything of the cluster changed; ``attend`` runs for ever.
+
+    ``orchestrators()``: the names of those that are there.
+    """
 
     def __init__(
         self,
@@ -95,9 +96,12 @@ class Desk:
         means: Means,
         runner: PlaybookRunner,
         *,
+        orchestrators: Callable[[], Collection[str]],
         host_command: Sequence[str] = (),
         tell: Tell = tell_nobody,
     ) -> None:
+        self._orchestrators = orchestrators
+        self._suspected = False  # a suspicion was there when it last came or went
         self._tell = tell
         self._cluster = cluster
         self._owner = owner
@@ -114,15 +118,17 @@ class Desk:
     def wake(self) -> None:
         self._woken.set()
 
-    def _wake_from_thread(self) -> None:
+    def _wake_from_thread(self, suspected: bool) -> None:
+        self._suspected = suspected
         self._loop.call_soon_threadsafe(self.wake)
 
     def _wake_later_from_thread(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.call_later, HEALTH_SECONDS, self.wake)
 
     async def watch(self) -> None:
-        for path in (suspicion_path(self._cluster), job_path(self._cluster), lock_path(self._cluster)):
-            await asyncio.to_thread(self._store.watch, path, self._wake_from_thread)
+        """For what is in a hurry; of all else the fleet's reader wakes us."""
+        path = suspicion_path(self._cluster)
+        await asyncio.to_thread(self._store.watch_presence, path, self._wake_from_thread)
 
     async def attend(self) -> None:
         while True:
@@ -144,12 +150,16 @@ class Desk:
         return await asyncio.to_thread(read_record, self._store, self._cluster)
 
     async def _handle(self) -> None:
-        if not await self._first():
+        suspected = self._suspected
+        if not self._first():
             await asyncio.sleep(STAND_BACK_SECONDS)
-        seen = await self._read()
-        if not _calls_for_work(seen):
-            await self._mend(seen)
-            return
+            suspected = False  # by now it may have been answered
+        if not suspected:
+            seen = await self._read()
+            if not _calls_for_work(seen):
+                await self._mend(seen)
+                return
+        self._suspected = False
         if not await self._take_lock():
             return
         try:
@@ -195,10 +205,9 @@ class Desk:
         except AltairError as error:
             log.warning("%s: %s", self._cluster, error)
 
-    async def _first(self) -> bool:
+    def _first(self) -> bool:
         """Whether the cluster is ours before it is another's; none of them is asked, so the others only stand back."""
-        known = await asyncio.to_thread(self._store.children, ORCHESTRATORS)
-        return watcher(self._cluster, known) in (self._owner, None)
+        return watcher(self._cluster, self._orchestrators()) in (self._owner, None)
 
     async def _take_lock(self) -> bool:
         path = lock_path(self._cluster)

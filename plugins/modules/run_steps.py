@@ -142,6 +142,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
     ZOOKEEPER_SPEC,
     Parameters,
     Result,
+    agent_files,
     keeper,
     login,
     main,
@@ -235,7 +236,7 @@ def run(parameters: Parameters, check: bool) -> Result:
             return idle
         kept.enter_context(keeping_open(keeper(parameters)))
         if order.ahead and names:
-            get_ready(keeper(parameters), order.cluster, login(parameters))
+            get_ready(keeper(parameters), order.cluster, login(parameters), agent_files(parameters))
         if not _may_begin(parameters, order):
             return idle
         done, unproven = _steps(names, parameters, order, check)

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Coroutine, Mapping
+import threading
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -23,6 +26,7 @@ Shape = TypeVar("Shape")
 Result = TypeVar("Result")
 
 ANSWER_BYTES_MAX = 256 * 1024 * 1024  # a salvaged tail of a binary log is the largest thing that is ever sent
+CLOSE_SECONDS = 1.0
 CONNECT_SECONDS_MAX = 3.0  # a host that is gone costs this much, however long its answer might take
 
 
@@ -109,6 +113,32 @@ class Caller:
             return decode(shape, raw, url)
         except InvalidInput as error:
             raise Unavailable(str(error)) from None
+
+
+class KeptCaller:
+    """A ``Caller`` on a thread of its own, for who is not asynchronous and comes back to the same agents at once."""
+
+    def __init__(self, files: TlsFiles) -> None:
+        self._caller = Caller(files)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="agents", daemon=True)
+        self._thread.start()
+        self._submit(self._caller.__aenter__()).result()
+
+    def _submit(self, work: Coroutine[Any, Any, Result]) -> Future[Result]:
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def ask(self, work: Callable[[Caller], Coroutine[Any, Any, Result]]) -> Result:
+        return self._submit(work(self._caller)).result()
+
+    def begin(self, work: Callable[[Caller], Coroutine[Any, Any, Result]]) -> None:
+        """Nobody waits for it, and nobody learns what came of it."""
+        self._submit(work(self._caller)).add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    def close(self) -> None:
+        with suppress(TimeoutError):
+            self._submit(self._caller.__aexit__()).result(CLOSE_SECONDS)
+        self._loop.call_soon_threadsafe(self._loop.stop)
 
 
 async def _read(reply: aiohttp.ClientResponse, url: str) -> bytes:

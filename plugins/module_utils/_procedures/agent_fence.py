@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 
 from .._adapters.agent import Caller, TlsFiles, base_url
-from .._adapters.agent import run as ask
 from .._core.cluster import Node
 from .._core.errors import InvalidInput, Unavailable
 from .._core.fencing import Attempt, Rung
@@ -16,6 +15,7 @@ from .._core.lifecycle import JobState
 from .._core.observation import Observation, ProcessState
 from .._core.wire import OBSERVATION_PATH, STOP_PATH, StopAnswer, StopRequest
 from .jobs import current_job, end_job, read_record
+from .keeping import ask_agents
 from .step import Scene
 
 
@@ -25,23 +25,20 @@ def _files(scene: Scene) -> TlsFiles:
     return scene.neighbours.agents
 
 
-async def _observe(scene: Scene, node: Node) -> Observation:
-    async with Caller(_files(scene)) as caller:
-        url = base_url(node.address, node.agent_port) + OBSERVATION_PATH
-        return await caller.get(url, Observation, scene.neighbours.answer_seconds)
+async def observe(caller: Caller, node: Node, seconds: float) -> Observation:
+    return await caller.get(base_url(node.address, node.agent_port) + OBSERVATION_PATH, Observation, seconds)
 
 
-async def _order_stop(scene: Scene, node: Node) -> StopAnswer:
+async def _order_stop(caller: Caller, scene: Scene, node: Node) -> StopAnswer:
     order = StopRequest(cluster=scene.spec.cluster, node=node.name, job=scene.job.id, epoch=scene.job.epoch)
-    async with Caller(_files(scene)) as caller:
-        url = base_url(node.address, node.agent_port) + STOP_PATH
-        return await caller.post(url, order, StopAnswer, scene.neighbours.answer_seconds)
+    url = base_url(node.address, node.agent_port) + STOP_PATH
+    return await caller.post(url, order, StopAnswer, scene.neighbours.answer_seconds)
 
 
 def by_agents_word(scene: Scene, node: Node) -> tuple[Attempt, Observation | None]:
     """The attempt, and the agent's word; None where there is no agent that could be given an order."""
     try:
-        word = ask(_observe(scene, node))
+        word = ask_agents(_files(scene), lambda caller: observe(caller, node, scene.neighbours.answer_seconds))
     except Unavailable as error:
         return Attempt(rung=Rung.AGENT_WORD, node=node.name, proven=False, detail=str(error)), None
     detail = f"its agent says mysqld is {word.process.value}"
@@ -53,7 +50,7 @@ def by_agent_stop(scene: Scene, node: Node) -> Attempt:
     if scene.check:
         return Attempt(rung=Rung.AGENT_STOP, node=node.name, proven=False, detail="not ordered in check mode")
     try:
-        answer = ask(_order_stop(scene, node))
+        answer = ask_agents(_files(scene), lambda caller: _order_stop(caller, scene, node))
     except Unavailable as error:
         return Attempt(rung=Rung.AGENT_STOP, node=node.name, proven=False, detail=str(error))
     return Attempt(

@@ -123,12 +123,12 @@ def by_lease(scene: Scene, elsewhere: Event) -> Attempt:
         return attempt(False, "the voters are not asked in check mode")
     if suspicion is None or suspicion.beat_seconds <= 0:
         return attempt(False, "no monitor's suspicion stands behind this job, so monitors may still acknowledge it")
+    if elsewhere.wait(HEAD_START_SECONDS):
+        return attempt(False, "the voters were not asked, something else has proven it")
     found = scene.store.read(voters_path(scene.spec.cluster), Voters)
     if found is None or found.value.primary != name:
         return attempt(False, "nobody is on record as voting on its lease")
     if not all(found.value.sets):
         return attempt(False, "its agent has never said that it guards a lease, or has no voter left")
-    if elsewhere.wait(HEAD_START_SECONDS):
-        return attempt(False, "the voters were not asked, something else has proven it")
     proven, words = ask(_inquire(scene, suspicion, found.value, elsewhere))
     return attempt(proven, "; ".join(f"{word.voter} says: {word.because}" for word in words))

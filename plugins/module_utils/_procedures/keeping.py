@@ -6,18 +6,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Thread
+from typing import Any, TypeVar
 
+from .._adapters.agent import Caller, KeptCaller, TlsFiles, run
 from .._adapters.mysql import keeping_connections
 from .._adapters.zookeeper import Store, open_store
 from .._core.errors import AltairError, Unavailable
 from .._core.gtid import GtidSet
 from .._core.wire import SalvageAnswer
 from .jobs import Record, read_record
+
+Result = TypeVar("Result")
 
 RECORD_SECONDS_MAX = 0.1  # no longer than a step may take to get from its look at the record to its act
 
@@ -46,6 +50,7 @@ class _Keeping:
     record: tuple[float, Record] | None = None
     held: GtidSet | None = None
     tail: Ahead | None = None
+    agents: tuple[TlsFiles, KeptCaller] | None = None
 
 
 def now() -> float:
@@ -65,6 +70,33 @@ def keep_record(record: Record, proven_at: float) -> None:
     """``proven_at``: before the transaction that found its versions to be the latest was sent, by ``now()``."""
     if _Keeping.store is not None:
         _Keeping.record = proven_at, record
+
+
+def _kept_caller(files: TlsFiles) -> KeptCaller | None:
+    """Of the first files that are asked with, within ``keeping_open``; to be called by one thread at a time."""
+    if _Keeping.store is not None and _Keeping.agents is None:
+        _Keeping.agents = files, KeptCaller(files)
+    return _Keeping.agents[1] if _Keeping.agents is not None and _Keeping.agents[0] == files else None
+
+
+def ask_agents(files: TlsFiles, work: Callable[[Caller], Coroutine[Any, Any, Result]]) -> Result:
+    """One conversation with agents; within ``keeping_open`` over the connections that are open already."""
+    kept = _kept_caller(files)
+    if kept is not None:
+        return kept.ask(work)
+
+    async def alone() -> Result:
+        async with Caller(files) as caller:
+            return await work(caller)
+
+    return run(alone())
+
+
+def greet_agents(files: TlsFiles, work: Callable[[Caller], Coroutine[Any, Any, Result]]) -> None:
+    """Within ``keeping_open``: open the connections for what will be asked; nobody waits for it."""
+    kept = _kept_caller(files)
+    if kept is not None:
+        kept.begin(work)
 
 
 def keep_held(held: GtidSet) -> None:
@@ -125,3 +157,6 @@ def keeping_open(keeper: Keeper) -> Iterator[None]:
                 yield
         finally:
             _Keeping.store = _Keeping.record = _Keeping.held = _Keeping.tail = None
+            if _Keeping.agents is not None:
+                _Keeping.agents[1].close()
+                _Keeping.agents = None

@@ -10,24 +10,21 @@ import zlib
 from contextlib import suppress
 
 from .._adapters.agent import Caller, TlsFiles, base_url
-from .._adapters.agent import run as ask
 from .._core.binlog import Tail, tail
 from .._core.cluster import Node
 from .._core.errors import InvalidInput, Unavailable
 from .._core.gtid import GtidSet
 from .._core.wire import SALVAGE_PATH, SalvageAnswer, SalvageRequest
-from .keeping import ask_ahead, asked_ahead
+from .keeping import ask_agents, ask_ahead, asked_ahead
 from .step import Scene
 
 DUMP_BYTES_MAX = 256 * 1024 * 1024  # twice what an agent gives; a damaged answer could unpack to anything
 AHEAD_SECONDS = 30.0
 
 
-async def _post(files: TlsFiles, node: Node, question: SalvageRequest, seconds: float) -> SalvageAnswer:
-    async with Caller(files) as caller:
-        return await caller.post(
-            base_url(node.address, node.agent_port) + SALVAGE_PATH, question, SalvageAnswer, seconds
-        )
+async def _post(caller: Caller, node: Node, question: SalvageRequest, seconds: float) -> SalvageAnswer:
+    url = base_url(node.address, node.agent_port) + SALVAGE_PATH
+    return await caller.post(url, question, SalvageAnswer, seconds)
 
 
 def unpack(packed: str) -> bytes:
@@ -44,7 +41,7 @@ def unpack(packed: str) -> bytes:
 
 def fetch(files: TlsFiles, node: Node, question: SalvageRequest, seconds: float) -> tuple[SalvageAnswer, bytes]:
     """The answer and what mysqlbinlog printed; Unavailable when the agent has none within ``seconds``."""
-    answer = ask(_post(files, node, question, seconds))
+    answer = ask_agents(files, lambda caller: _post(caller, node, question, seconds))
     return answer, unpack(answer.dump)
 
 

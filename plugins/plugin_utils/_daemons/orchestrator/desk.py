@@ -255,19 +255,18 @@ class Desk:
         against = blockers(situation)
         self._memory.forbidden = bool(against)
         found = screening_of(inquiry, rule, situation, against, suspicion, by=self._owner, now_at=now_at)
-        news = self._is_news(found)
-        if news:
-            log.warning("%s/%s: %s, %s", self._cluster, primary, rule.verdict.value, rule.because)
-            self._tell(notice_of_screening(found))
         if against:
-            if news:
+            if self._say(found):
                 log.warning("%s is not failed over: %s", self._cluster, "; ".join(blockers_in_detail(situation)))
                 await asyncio.to_thread(put_on_record, self._store, found)
             await self._drop_suspicion(record, "; ".join(against))
             return
-        job = await asyncio.to_thread(
-            open_job, self._store, record, owner=self._owner, because=rule.because, now_at=now_at
-        )
+        try:
+            job = await asyncio.to_thread(
+                open_job, self._store, record, owner=self._owner, because=rule.because, now_at=now_at
+            )
+        finally:
+            self._say(found)
         log.warning("opened job %s, epoch %d", job.id, job.epoch)
         recording = asyncio.create_task(self._record_later(found))
         await self._carry_out(job)
@@ -277,6 +276,14 @@ class Desk:
         """What nobody waits for must not take the processors from the job, which has on record what it needs of it."""
         await asyncio.sleep(RECORD_LATER_SECONDS)
         await asyncio.to_thread(put_on_record, self._store, found)
+
+    def _say(self, found: Screening) -> bool:
+        """To the log and to who wants to be told, if it is news; whether it is."""
+        news = self._is_news(found)
+        if news:
+            log.warning("%s/%s: %s, %s", found.cluster, found.primary, found.verdict.value, found.because)
+            self._tell(notice_of_screening(found))
+        return news
 
     def _is_news(self, found: Screening) -> bool:
         """A suspicion is raised again every beat; what is new is said once, and what lasts from time to time."""

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import statistics
+import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -23,7 +25,7 @@ from tests.lab.checker import check
 from tests.lab.errors import LabError
 from tests.lab.failover import fail_over, load
 from tests.lab.lab import Lab
-from tests.lab.services import wait_until
+from tests.lab.services import binary_logs, mysqlbinlog, wait_until
 from tests.lab.stalls import Stalls, now
 
 RESULT = addresses.TREE / "build" / "failover.json"
@@ -32,13 +34,15 @@ WARM_SECONDS = 3.0
 ZOOKEEPER_ROUNDS = 400
 RATE = 300.0  # writes a second
 QUIET_SECONDS = 2.0  # nobody looks on while the primary is replaced, as nobody does beside the bare script
+GTID_MAX = 2**62
 ROWS_BEHIND = 3000
 LAG_SECONDS_MAX = 60.0  # how long the writers may take to get so far ahead
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One failover. Times in seconds; ``applied_seconds``: how long the received rows took to be applied."""
+    """One failover. Times in seconds; ``applied_seconds``: from the kill until the new primary had committed the last
+    of the old one's transactions, by its own binary log. Nobody can promote it before that and lose nothing."""
 
     kind: str
     gap_seconds: float | None
@@ -63,6 +67,15 @@ def rows_behind(lab: Lab) -> int:
                 cursor.execute("SELECT COUNT(*) AS many FROM app.writes")
                 behind.append(written - int((cursor.fetchone() or {})["many"]))
     return min(behind)
+
+
+def last_applied_at(lab: Lab, node: str) -> float:
+    """Unix time at which ``node`` committed the last of the old primary's transactions, by its own binary log."""
+    (old,) = re.findall(r"^server-uuid=(\S+)", (lab.host(PRIMARY).data / "auto.cnf").read_text(), re.MULTILINE)
+    argv = [mysqlbinlog(lab.etc / "bin"), "--no-defaults", f"--include-gtids={old}:1-{GTID_MAX}"]
+    argv += binary_logs(lab.host(node))
+    printed = subprocess.run(argv, capture_output=True, check=True, timeout=120).stdout
+    return max(int(at) for at in re.findall(rb"^#\s*immediate_commit_timestamp=(\d+)", printed, re.MULTILINE)) / 1e6
 
 
 def one_applier(lab: Lab) -> None:
@@ -127,10 +140,16 @@ def run_real(lab: Lab, stalls: Stalls, profile: str, *, lag: bool) -> Run:
         else:
             time.sleep(WARM_SECONDS)
 
+    killed: list[float] = []
+
+    def kill() -> None:
+        killed.append(time.time())
+        lab.host(PRIMARY).kill("mysqld")
+
     began = now()
     done = fail_over(
         lab,
-        lambda: lab.host(PRIMARY).kill("mysqld"),
+        kill,
         lambda _event: None,
         warm_up=warm_up,
         writers=16 if lag else 4,
@@ -146,7 +165,9 @@ def run_real(lab: Lab, stalls: Stalls, profile: str, *, lag: bool) -> Run:
         violations=done.report.violations,
         machine_stood_still_seconds=round(stalls.longest_since(began), 3),
         rows_behind=behind[-1],
-        applied_seconds=next(step.seconds for step in done.job.steps if step.step == "catch_up") if lag else None,
+        applied_seconds=round(last_applied_at(lab, done.new_primary) - killed[0], 3)
+        if lag and done.new_primary
+        else None,
     )
 
 
@@ -164,7 +185,12 @@ def summary(runs: list[Run]) -> dict[str, object]:
 
 def told(run: Run) -> str:
     gap = "no end in sight" if run.gap_seconds is None else f"{run.gap_seconds:.3f} s"
-    more = f", {run.rows_behind} rows behind, applied in {run.applied_seconds:.3f} s" if run.applied_seconds else ""
+    more = ""
+    if run.applied_seconds is not None and run.gap_seconds is not None:
+        beyond = run.gap_seconds - run.applied_seconds
+        more = (
+            f", {run.rows_behind} rows behind, applied {run.applied_seconds:.3f} s after the kill: {beyond:.3f} s more"
+        )
     stages = " ".join(f"{name} {seconds:.3f}" for name, seconds in run.stages.items())
     return f"{run.kind:<8} no write for {gap}; {run.acked} acknowledged, {run.lost} lost{more} {stages}"
 

@@ -23,6 +23,7 @@ from tests.contract.by_hand import sql, value
 from tests.lab.addresses import HOSTS, MYSQL_PORT
 from tests.lab.credentials import PASSWORDS
 from tests.lab.lab import Lab
+from tests.lab.services import mysqlbinlog
 
 LOGIN = Login(user="altair", password=PASSWORDS["altair"], connect_timeout=10, read_timeout=30)
 SECONDS = 60.0
@@ -42,8 +43,7 @@ def executed(lab: Lab, host: str) -> str:
 
 
 def program(lab: Lab) -> str:
-    ours = lab.etc / "bin" / "mysqlbinlog"
-    return str(ours) if ours.exists() else "mysqlbinlog"
+    return mysqlbinlog(lab.etc / "bin")
 
 
 def ask(lab: Lab, have: str, *, rows: bool = False, index: Path | None = None) -> tuple[SalvageAnswer, bytes]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.integration.record import CLUSTER, Json, Record
 from tests.lab.checker import Row
 from tests.lab.lab import Lab
+from tests.lab.services import binary_logs, mysqlbinlog
 
 INSERT = re.compile(r"### INSERT INTO `app`\.`writes`\n### SET\n###   @1=(\d+)\n###   @2=(\d+)\n")
 
@@ -43,10 +44,7 @@ def named_in_file(path: Path) -> set[Row]:
 
 def written_by(lab: Lab, node: str, gtids: str) -> set[Row]:
     """What the transactions inserted, by the node's own binary logs."""
-    host = lab.host(node)
-    logs = sorted(path for path in host.data.glob("binlog.[0-9]*") if path.suffix[1:].isdigit())
-    program = lab.etc / "bin" / "mysqlbinlog"
-    argv = [str(program) if program.exists() else "mysqlbinlog", "--no-defaults", "--verbose"]
-    argv += ["--base64-output=DECODE-ROWS", f"--include-gtids={gtids}", *map(str, logs)]
+    argv = [mysqlbinlog(lab.etc / "bin"), "--no-defaults", "--verbose", "--base64-output=DECODE-ROWS"]
+    argv += [f"--include-gtids={gtids}", *binary_logs(lab.host(node))]
     done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False, timeout=120)
     return {(int(writer), int(n)) for writer, n in INSERT.findall(done.stdout)}

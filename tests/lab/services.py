@@ -34,6 +34,17 @@ def write_programs(folder: Path) -> None:
         program.chmod(0o755)
 
 
+def mysqlbinlog(programs: Path) -> str:
+    """The one of ``write_programs``, or the machine's."""
+    ours = programs / "mysqlbinlog"
+    return str(ours) if ours.exists() else "mysqlbinlog"
+
+
+def binary_logs(host: Host) -> list[str]:
+    """A server's own, oldest first."""
+    return [str(path) for path in sorted(host.data.glob("binlog.[0-9]*")) if path.suffix[1:].isdigit()]
+
+
 def start_zookeeper(host: Host) -> None:
     """Start ZooKeeper; sessions may time out after 1 s at the least (two ticks)."""
     config = host.etc / "zoo.cfg"

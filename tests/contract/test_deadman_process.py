@@ -106,8 +106,8 @@ class Host:
         return agent
 
     def leave(self, ports: list[int], primary: str = "db1", seconds: float = 60.0) -> None:
-        """The will, whose lease was good for so long. It ends 2.5 beats after the death is noticed at the latest, however
-        long it takes this machine to start a dead-man."""
+        """The will, whose lease was good for so long. It ends 2.5 beats after the death is noticed at the latest,
+        however long it takes this machine to start a dead-man."""
         stat = Path(f"/proc/{self.mysqld.pid}/stat").read_text().rpartition(")")[2].split()
         nodes = [{"name": "db1", "address": "127.0.0.1", "port": 3306, "agent_port": 8430}]
         nodes += [

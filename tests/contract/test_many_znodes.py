@@ -65,8 +65,12 @@ def spec(cluster: str) -> ClusterSpec:
 
 
 def register(plain: Any, root: str, cluster: str) -> None:
-    plain.create(f"{root}/clusters/{cluster}", encode(spec(cluster)), makepath=True)
-    plain.create(f"{root}/clusters/{cluster}/state", b'{"epoch": 1, "primary": "db1"}')
+    """In one transaction, as the module does: nobody sees the one without the other."""
+    plain.ensure_path(f"{root}/clusters")
+    transaction = plain.transaction()
+    transaction.create(f"{root}/clusters/{cluster}", encode(spec(cluster)))
+    transaction.create(f"{root}/clusters/{cluster}/state", b'{"epoch": 1, "primary": "db1"}')
+    assert transaction.commit() == [f"{root}/clusters/{cluster}", f"{root}/clusters/{cluster}/state"]
 
 
 async def refreshed(_cluster: str) -> bool:

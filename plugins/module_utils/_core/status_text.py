@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from .errors import AltairError
 from .health import Health
 from .observation import LeaseState
 from .overview import NodeRow, Overview, PastJob, Role, step_rows
@@ -200,7 +199,7 @@ def cluster_row(overview: Overview, now_at: float) -> ClusterRow:
     )
 
 
-def fleet_lines(rows: Sequence[ClusterRow], set_aside: Mapping[str, AltairError], when: When) -> list[str]:
+def fleet_lines(rows: Sequence[ClusterRow], set_aside: Mapping[str, str], when: When) -> list[str]:
     """A line for each cluster; those that cannot be read stand below, each with the reason."""
     head = ("CLUSTER", "PRIMARY", "EPOCH", "HEALTHY", "LEASE", "JOB", "MAINTENANCE", "WHAT IS WRONG")
     cells = (
@@ -217,4 +216,4 @@ def fleet_lines(rows: Sequence[ClusterRow], set_aside: Mapping[str, AltairError]
         for row in rows
     )
     lines = table(head, cells) or ([] if set_aside else ["no cluster is registered"])
-    return [*lines, *(_plain(f"set aside: {name}: {error}") for name, error in sorted(set_aside.items()))]
+    return [*lines, *(_plain(f"set aside: {name}: {reason}") for name, reason in sorted(set_aside.items()))]

@@ -71,7 +71,7 @@ def _registered(store: Store, cluster: str, spec: Any, state: Any) -> Registered
     if spec is None:
         return NotFound(f"cluster {cluster} is not registered at {store.place}")
     if state is None:
-        return NotFound(f"{store.place} has no {state_path(cluster)}; register cluster {cluster} anew")
+        return InvalidInput(f"{store.place} has no {state_path(cluster)}; deregister cluster {cluster}, and register it anew")
     if spec.value.cluster != cluster:
         return InvalidInput(f"{cluster_path(cluster)} in {store.place} describes another cluster, {spec.value.cluster}")
     if state.value.primary not in spec.value.names:
@@ -144,7 +144,7 @@ def read_overview(store: Store, cluster: str) -> Overview:
 
 
 def read_fleet(store: Store) -> dict[str, Read]:
-    """All clusters, without those that were deregistered meanwhile."""
+    """All that are registered; one that is deregistered at this very moment is left out."""
     found = read_overviews(store, store.children(CLUSTERS))
     return {name: each for name, each in found.items() if not isinstance(each, NotFound)}
 
@@ -170,7 +170,7 @@ def read_history(store: Store, cluster: str, limit: int) -> tuple[tuple[PastJob,
     return tuple(past), len(names), faults
 
 
-async def ask_nodes(files: TlsFiles, nodes: Iterable[Node], seconds: float) -> list[Union[Observation, None]]:  # noqa: UP007
+async def ask_nodes(files: TlsFiles, nodes: Iterable[Node], seconds: float) -> list[Observation | None]:
     """What each agent finds now, in the same order; None of one that does not answer."""
     turns = asyncio.Semaphore(ASKED_AT_ONCE)
 

@@ -9,14 +9,16 @@ DOCUMENTATION = r"""
 name: clusters
 short_description: The registered clusters with their roles, zones and health
 description:
-  - Reads the clusters that are registered in ZooKeeper, so that any playbook can say C(hosts:) V(cluster_orders:&primary).
-  - "Each node is a host. It is in the groups C(cluster_NAME), C(primary) or C(replica), C(health_STATE), C(zone_ZONE) if
-    it has a zone, C(in_maintenance) while it or its cluster is, and C(paused_job) while a job of its cluster is paused.
-    What is no letter, digit or underscore in a name becomes an underscore: C(cluster_web_shop)."
+  - Reads the clusters that are registered in ZooKeeper, so that any playbook can say C(hosts:)
+    V(cluster_orders:&primary).
+  - "Each node is a host. It is in the groups C(cluster_NAME), C(primary) or C(replica), C(health_STATE), C(zone_ZONE)
+    if it has a zone, C(in_maintenance) while it or its cluster is, and C(paused_job) while a job of its cluster is
+    paused. What is no letter, digit or underscore in a name becomes an underscore: C(cluster_web_shop)."
   - Who is primary, and what is healthy, is so at the moment of reading. A playbook that runs for long, or a cache, may
     be behind; a task that must not hit the wrong node asks the lookup P(altair.mysql_ha.primary#lookup) right before.
   - A cluster whose record cannot be read is left out with a warning, and all others are there.
-  - The configuration file's name ends in C(altair.yml), C(altair.yaml), C(altair_mysql_ha.yml) or C(altair_mysql_ha.yaml).
+  - The configuration file's name ends in C(altair.yml), C(altair.yaml), C(altair_mysql_ha.yml) or
+    C(altair_mysql_ha.yaml).
   - No password, key or other secret is among the variables.
 version_added: 0.1.0
 author: The altair.mysql_ha maintainers (!UNKNOWN)
@@ -59,8 +61,8 @@ options:
       - How hosts are called. V(node), the node's name, is what the fence over SSH looks for; it is an error when two
         clusters have a node of the same name.
       - V(cluster_node) is the cluster's name, an underscore and the node's name.
-      - V(auto) is V(node), and V(cluster_node) for those nodes only whose name another cluster has, too. So a host may be
-        called otherwise once another cluster is registered.
+      - V(auto) is V(node), and V(cluster_node) for those nodes only whose name another cluster has, too. So a host may
+        be called otherwise once another cluster is registered.
     type: str
     choices: [auto, node, cluster_node]
     default: auto
@@ -140,7 +142,7 @@ ENDINGS = tuple(f"{name}.{kind}" for name in ("altair", "altair_mysql_ha") for k
 
 
 def group_name(name: str) -> str:
-    """In letters, digits and underscores whatever the settings: a pattern such as cluster_a-b would not be understood."""
+    """In letters, digits and underscores, whatever the settings: a group with a hyphen is hard to use."""
     return str(to_safe_group_name(name, force=True, silent=True))
 
 

@@ -22,8 +22,8 @@ author: The altair.mysql_ha maintainers (!UNKNOWN)
 options:
   state:
     description:
-      - Whether the cluster is registered. V(absent) takes all that is on record of it away, its history and its accounts
-        of losses included, and leaves the databases and the DNS name alone.
+      - Whether the cluster is registered. V(absent) takes all that is on record of it away, its history and its
+        accounts of losses included, and leaves the databases and the DNS name alone.
       - V(absent) is refused while a job of it has not ended.
     type: str
     choices: [present, absent]

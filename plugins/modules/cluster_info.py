@@ -133,7 +133,8 @@ topology:
       description: Of a primary, whether its lease is guarded (V(held)).
       type: str
     lag_seconds:
-      description: Of a replica, how far it is behind by what its agent finds now. Null where nobody was asked or can tell.
+      description:
+        - Of a replica, how far it is behind by what its agent finds now. Null where nobody was asked or can tell.
       type: float
     lag_sure:
       description: Whether it is just that; else it is at least that.

@@ -46,10 +46,8 @@ def evaluate(plain: Any, root: str, tmp_path: Path) -> Evaluate:
 
     def play(expression: str, **variables: object) -> tuple[int, Any]:
         out = tmp_path / "value.json"
-        task = {
-            "name": "Keep the value",
-            "ansible.builtin.copy": {"content": "{{ (" + expression + ") | to_json }}", "dest": str(out), "mode": "0600"},
-        }
+        value = "{{ (" + expression + ") | to_json }}"
+        task = {"name": "Keep it", "ansible.builtin.copy": {"content": value, "dest": str(out), "mode": "0600"}}
         book = {"name": "Look up", "hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [task]}
         path = tmp_path / "play.yml"
         path.write_text(yaml.safe_dump([book]))
@@ -88,7 +86,7 @@ def test_name_port_dns_name_or_all_of_it_may_be_asked_for(evaluate: Evaluate) ->
         ("'nope'", "cluster nope is not registered at /lookup/"),
         ("'../x'", "cluster name '../x' is not usable: take lower-case letters, digits and inner hyphens"),
         ("'orders', 'broken'", "/clusters/broken holds no valid ClusterSpec"),
-        (f"'orders', zookeeper_hosts='{NOBODY}', zookeeper_timeout=0.5", f"ZooKeeper at {NOBODY} does not answer within"),
+        (f"'orders', zookeeper_hosts='{NOBODY}', zookeeper_timeout=0.5", f"ZooKeeper at {NOBODY} does not answer"),
     ],
 )
 def test_what_cannot_be_told_fails_the_task_in_a_sentence(evaluate: Evaluate, arguments: str, sentence: str) -> None:

@@ -110,7 +110,7 @@ def test_a_policy_is_changed_while_all_goes_on_and_the_difference_is_shown(plain
     ("record", "nodes", "sentence"),
     [
         (None, NODES[1:], "db1 is the primary of cluster orders and cannot be left out"),
-        ({"candidate": "db2"}, [NODES[0], NODES[2]], "job orders-4 of cluster orders is open and deals with db2; leave"),
+        ({"candidate": "db2"}, [NODES[0], NODES[2]], "job orders-4 of cluster orders is open and deals with db2; "),
         ({"candidate": "db3"}, [*NODES[:2], node("db3", 99)], "is open and deals with db3; change its address"),
     ],
 )

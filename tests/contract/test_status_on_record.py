@@ -85,13 +85,14 @@ def test_the_history_tells_the_last_jobs_by_their_epochs_with_duration_and_loss(
     ]
     lines = words(told["report"])
     assert "1970-01-01T00:16:44Z orders-10 done db1 db2 4.0 s 3 transactions it is done" in lines
-    assert "1 earlier jobs are not shown" in lines
+    assert "earlier jobs that are not shown: 1" in lines
     assert [each["lost"] for each in status(root, cluster="orders")["history"]][-1] == "nothing promoted"
     assert status(root, cluster="orders", history=0)["history"] == []
 
 
 def test_an_open_job_is_told_step_by_step(plain: Any, root: str) -> None:
-    put(plain, f"{root}/clusters/orders/job", job("orders", 14, "running", steps=[step("fence", 14)], trouble="promote: no"))
+    running = job("orders", 14, "running", steps=[step("fence", 14)], trouble="promote: no")
+    put(plain, f"{root}/clusters/orders/job", running)
     told = status(root, cluster="orders")
     assert [(each["step"], each["progress"]) for each in told["steps"]] == [("fence", "done"), ("promote", "next")]
     lines = words(told["report"])

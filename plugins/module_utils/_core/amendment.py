@@ -58,8 +58,8 @@ class Row:
 ROWS: tuple[Row, ...] = (
     Row(
         lambda wish: bool(wish.lost),
-        "job {wish.job.id} of cluster {wish.cluster} is open and deals with {wish.lost}; leave that node in until it has"
-        " ended",
+        "job {wish.job.id} of cluster {wish.cluster} is open and deals with {wish.lost}; leave that node in until"
+        " it has ended",
     ),
     Row(
         lambda wish: bool(wish.moved),
@@ -68,7 +68,8 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(
         lambda wish: wish.primary not in wish.after.names,
-        "{wish.primary} is the primary of cluster {wish.cluster} and cannot be left out; let another node be primary first",
+        "{wish.primary} is the primary of cluster {wish.cluster} and cannot be left out; let another node be primary"
+        " first",
     ),
 )
 

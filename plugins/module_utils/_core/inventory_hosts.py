@@ -109,7 +109,9 @@ def host_names(hosts: Iterable[InventoryHost], naming: Naming) -> list[str]:
     twice = sorted(name for name, count in many.items() if count > 1)
     if naming is Naming.NODE and twice:
         clusters = ", ".join(host.cluster for host in hosts if host.node == twice[0])
-        raise InvalidInput(f"several clusters have a node {twice[0]} ({clusters}); set hostnames to auto or cluster_node")
+        raise InvalidInput(
+            f"several clusters have a node {twice[0]} ({clusters}); set hostnames to auto or cluster_node"
+        )
     return [
         f"{host.cluster}_{host.node}"
         if naming is Naming.CLUSTER_NODE or (naming is Naming.AUTO and host.node in twice)

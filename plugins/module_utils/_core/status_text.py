@@ -140,7 +140,7 @@ def _history(status: Status, when: When) -> list[str]:
         for each in status.history
     )
     shown = len(status.history)
-    left = [f"{status.history_total - shown} earlier jobs are not shown"] if status.history_total > shown else []
+    left = [f"earlier jobs that are not shown: {status.history_total - shown}"] if status.history_total > shown else []
     return ["", *table(("ENDED", "JOB", "STATE", "FROM", "TO", "TOOK", "LOST", "BECAUSE"), rows), *left]
 
 

@@ -71,7 +71,9 @@ def _registered(store: Store, cluster: str, spec: Any, state: Any) -> Registered
     if spec is None:
         return NotFound(f"cluster {cluster} is not registered at {store.place}")
     if state is None:
-        return InvalidInput(f"{store.place} has no {state_path(cluster)}; deregister cluster {cluster}, and register it anew")
+        return InvalidInput(
+            f"{store.place} has no {state_path(cluster)}; deregister cluster {cluster}, and register it anew"
+        )
     if spec.value.cluster != cluster:
         return InvalidInput(f"{cluster_path(cluster)} in {store.place} describes another cluster, {spec.value.cluster}")
     if state.value.primary not in spec.value.names:
@@ -82,8 +84,8 @@ def _registered(store: Store, cluster: str, spec: Any, state: Any) -> Registered
 
 
 def read_registered(store: Store, clusters: Sequence[str]) -> list[Registered]:
-    """Description and state of each, in one round trip. NotFound stands in the place of an unknown cluster, InvalidInput
-    in that of garbage."""
+    """Description and state of each, in one round trip. NotFound stands in the place of an unknown cluster,
+    InvalidInput in that of garbage."""
     names = [checked_name(cluster, "cluster name") for cluster in clusters]
     found = _read_parts(store, names, _REGISTERED)
     return [_registered(store, name, *parts) for name, parts in zip(names, found, strict=True)]

@@ -136,7 +136,9 @@ def _deregister(store: Store, cluster: str, check: bool) -> Removal:
     if found is not None and not found.value.state.ended:
         raise Refused(f"cluster {cluster} stays registered: its job {found.value.id} has not ended")
     if lock is not None and not isinstance(lock, InvalidInput):
-        raise Conflict(f"orchestrator {lock.value.owner} is at work on cluster {cluster}; wait for it, or stop it first")
+        raise Conflict(
+            f"orchestrator {lock.value.owner} is at work on cluster {cluster}; wait for it, or stop it first"
+        )
     health = health_path(cluster, "any").rpartition("/")[0]
     paths = [each for top in (cluster_path(cluster), health, trouble_path(cluster)) for each in _tree(store, top)]
     # To open a job is to change the state: with this version of it nobody has opened one since.

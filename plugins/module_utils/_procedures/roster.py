@@ -45,12 +45,15 @@ def read_roster(
     found = read_overviews(store, names) if names else read_fleet(store)
     known = [each for each in found.values() if isinstance(each, Overview)]
     seen = _ask(known, agents, agent_seconds) if agents is not None and known else {}
-    set_aside = [f"cluster {name} is set aside: {each}" for name, each in found.items() if isinstance(each, AltairError)]
+    failed = {name: each for name, each in found.items() if isinstance(each, AltairError)}
     return Roster(
         hosts=tuple(
             host
             for each in known
             for host in inventory_hosts(each, now_at=now_at, when=when, seen=seen.get(each.spec.cluster))
         ),
-        warnings=(*set_aside, *(f"of cluster {each.spec.cluster}: {fault}" for each in known for fault in each.faults)),
+        warnings=(
+            *(f"cluster {name} is set aside: {error}" for name, error in failed.items()),
+            *(f"of cluster {each.spec.cluster}: {fault}" for each in known for fault in each.faults),
+        ),
     )

@@ -13,7 +13,9 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes impor
 from tests.unit.core.glance import job, spec
 
 LEAVE_IN = "job orders-4 of cluster orders is open and deals with {node}; leave that node in until it has ended"
-MOVE_LATER = "job orders-4 of cluster orders is open and deals with {node}; change its address and ports when it has ended"
+MOVE_LATER = (
+    "job orders-4 of cluster orders is open and deals with {node}; change its address and ports when it has ended"
+)
 STAYS = "db1 is the primary of cluster orders and cannot be left out; let another node be primary first"
 
 

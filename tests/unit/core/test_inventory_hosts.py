@@ -41,7 +41,8 @@ def test_each_host_is_in_the_groups_of_its_cluster_role_zone_and_health() -> Non
 
 
 def test_maintenance_and_a_paused_job_are_groups_while_they_last() -> None:
-    assert [("in_maintenance" in each) for each in groups(overview(maintenance=maintenance("db3")))] == [False, False, True]
+    one = groups(overview(maintenance=maintenance("db3")))
+    assert ["in_maintenance" in each for each in one] == [False, False, True]
     assert all("in_maintenance" in each for each in groups(overview(maintenance=maintenance(None))))
     assert not any("in_maintenance" in each for each in groups(overview(maintenance=maintenance(None, seconds=-1))))
     assert all("paused_job" in each for each in groups(overview(job=job(JobState.PAUSED))))

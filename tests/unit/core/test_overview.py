@@ -42,7 +42,8 @@ def test_the_role_is_that_of_the_record_and_who_was_never_spoken_of_is_unknown()
 
 
 def test_the_lag_is_what_the_agents_find_now_and_nobody_is_guessed_for() -> None:
-    asked = {"db1": seen("db1", (9.0, True)), "db2": seen("db2", (3.0, True), told=1.0), "db3": seen("db3", (4.0, False))}
+    asked = {"db1": seen("db1", (9.0, True)), "db2": seen("db2", (3.0, True), told=1.0)}
+    asked["db3"] = seen("db3", (4.0, False))
     rows = node_rows(overview(), now_at=NOW, seen=asked)
     assert [(row.lag_seconds, row.lag_sure) for row in rows] == [(None, True), (3.0, True), (4.0, False)]
     rows = node_rows(overview(), now_at=NOW, seen={"db2": seen("db2", told=7.0)})

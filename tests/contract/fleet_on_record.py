@@ -30,7 +30,7 @@ def node(name: str, last: int, **facts: object) -> Json:
     return {"name": name, "address": f"10.0.0.{last}", **facts}
 
 
-def register(plain: Any, root: str, cluster: str, nodes: list[Json], primary: str, epoch: int = 3) -> None:
+def register(plain: Any, root: str, cluster: str, nodes: list[Json], primary: str, *, epoch: int = 3) -> None:
     dns = {"name": f"{cluster}-db-primary.example.com", "zone": "example.com", "servers": ["10.0.0.9"]}
     put(plain, f"{root}/clusters/{cluster}", {"cluster": cluster, "nodes": nodes, "dns": dns})
     put(plain, f"{root}/clusters/{cluster}/state", {"epoch": epoch, "primary": primary})

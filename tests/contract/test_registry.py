@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors impor
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures import registry
 from ansible_collections.altair.mysql_ha.plugins.modules import cluster
 from tests.contract.by_hand import PATIENCE_SECONDS
-from tests.contract.fleet_on_record import ZOOKEEPER, Json, job, judged, maintained, node, put, register
+from tests.contract.fleet_on_record import ZOOKEEPER, Json, ansible, job, judged, maintained, node, put, register
 from tests.lab.lab import Lab
 
 _roots = count(1)
@@ -234,4 +235,24 @@ def test_a_cluster_whose_record_is_garbage_can_be_deregistered(plain: Any, root:
     put(plain, f"{root}/clusters/orders", b"garbage")
     put(plain, f"{root}/clusters/orders/state", b"garbage")
     assert gone(root)["changed"]
+    assert not plain.exists(f"{root}/clusters/orders")
+
+
+def test_the_playbook_wants_the_name_twice(plain: Any, root: str, tmp_path: Path) -> None:
+    given = {"altair_zookeeper_hosts": ZOOKEEPER, "altair_zookeeper_root": root, "cluster": "orders"}
+
+    def played(**variables: object) -> tuple[int, str]:
+        extra = json.dumps({**given, **variables})
+        code, out, err = ansible("ansible-playbook", "altair.mysql_ha.deregister", "-e", extra, home=tmp_path)
+        return code, out + err
+
+    before = tree(plain, root)
+    code, printed = played()
+    assert code == 2
+    assert "only with confirm=orders" in printed
+    assert "Traceback" not in printed
+    assert tree(plain, root) == before
+    code, printed = played(confirm="orders")
+    assert code == 0, printed
+    assert "cluster orders is no longer registered" in printed
     assert not plain.exists(f"{root}/clusters/orders")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +15,18 @@ from kazoo.client import KazooClient
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput, NotFound
 from ansible_collections.altair.mysql_ha.plugins.modules import cluster_info, clusters_info
 from tests.contract.by_hand import PATIENCE_SECONDS
-from tests.contract.fleet_on_record import ZOOKEEPER, Json, job, judged, maintained, node, put, register, step
+from tests.contract.fleet_on_record import (
+    ZOOKEEPER,
+    Json,
+    ansible,
+    job,
+    judged,
+    maintained,
+    node,
+    put,
+    register,
+    step,
+)
 from tests.lab.lab import Lab
 
 _roots = count(1)
@@ -148,3 +162,39 @@ def test_all_clusters_are_told_in_a_line_each_and_one_that_is_garbage_hides_no_o
     assert list(told["set_aside"]) == ["broken"]
     plain.delete(f"{root}/clusters", recursive=True)
     assert status(root, clusters_info)["report"] == ["no cluster is registered"]
+
+
+def played(root: str, home: Path, **variables: object) -> str:
+    """What the playbook prints."""
+    given = json.dumps({"altair_zookeeper_hosts": ZOOKEEPER, "altair_zookeeper_root": root, **variables})
+    code, out, err = ansible("ansible-playbook", "altair.mysql_ha.status", "-e", given, home=home)
+    assert code == 0, out + err
+    assert "changed=0" in out
+    return out
+
+
+def test_the_playbook_prints_the_report_line_by_line_or_the_same_as_json(
+    plain: Any, root: str, tmp_path: Path
+) -> None:
+    past(plain, root, 12)
+    out = played(root, tmp_path, cluster="orders")
+    lines = words(out.splitlines())
+    assert "db2 primary 10.0.0.2:3306 healthy - held -" in lines
+    assert "1970-01-01T00:16:44Z orders-12 done db1 db2 4.0 s not counted it is done" in lines
+    assert '"topology"' not in out
+    out = played(root, tmp_path, cluster="orders", altair_output="json")
+    found = re.search(r"^ok: \[localhost\] => (\{$.*?^\})$", out, re.MULTILINE | re.DOTALL)
+    assert found, out
+    told = json.loads(found[1])["msg"]
+    assert (told["primary"], told["epoch"], told["job"], told["steps"]) == ("db2", 14, "none", [])
+    assert [row["health"] for row in told["topology"]] == ["mysqld_exited", "healthy"]
+    assert [each["job"] for each in told["history"]] == ["orders-12"]
+    assert "NODE" not in out
+
+
+def test_without_a_cluster_the_playbook_tells_of_all(plain: Any, root: str, tmp_path: Path) -> None:
+    register(plain, root, "carts", [node("db1", 1), node("db2", 2)], "db1")
+    lines = words(played(root, tmp_path).splitlines())
+    assert "carts db1 3 0/2 none -" in lines
+    assert "orders db2 14 1/2 held db1: it is mysqld_exited" in lines
+    assert '"set_aside": {}' in played(root, tmp_path, altair_output="json")

@@ -88,6 +88,8 @@ notes:
     C(altair_lease), C(altair_primary), C(altair_primary_address), C(altair_dns_name), C(altair_maintenance_until),
     C(altair_open_job), C(altair_open_job_state). What does not apply, or nobody can tell, is null."
   - While ZooKeeper does not answer the source fails with one sentence, unless a cache that has not expired is used.
+    Ansible then goes on without these hosts and groups, unless C(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED) is set. Set
+    it where a pattern leaves hosts out by these groups (V(all:!in_maintenance)), as it would leave out none.
 seealso:
   - plugin: altair.mysql_ha.primary
     plugin_type: lookup

@@ -304,9 +304,7 @@ def _on_record(store: Store, parameters: Parameters) -> tuple[Status, Result]:
         "state": plain(overview.state),
         "health": {name: plain(found) for name, found in overview.health.items()},
         "breaches": {
-            name: [each.because for each in found.breaches]
-            for name, found in overview.health.items()
-            if found.breaches
+            name: [each.because for each in found.breaches] for name, found in overview.health.items() if found.breaches
         },
         "suspicion": plain(overview.suspicion) if overview.suspicion else {},
         "screening": plain(screening.value) if screening else {},

@@ -12,7 +12,7 @@ import pytest
 from kazoo.client import KazooClient
 from kazoo.exceptions import NoNodeError
 
-from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store, open_store
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import Conflict, InvalidInput, Refused
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures import registry
 from ansible_collections.altair.mysql_ha.plugins.modules import cluster
@@ -230,8 +230,6 @@ def test_what_a_monitor_writes_meanwhile_goes_with_the_rest(
 
 
 def test_a_cluster_whose_record_is_garbage_can_be_deregistered(plain: Any, root: str) -> None:
-    with open_store(ZOOKEEPER, root) as store:
-        assert store.version("clusters/orders") is not None
     put(plain, f"{root}/clusters/orders", b"garbage")
     put(plain, f"{root}/clusters/orders/state", b"garbage")
     assert gone(root)["changed"]

@@ -173,9 +173,7 @@ def played(root: str, home: Path, **variables: object) -> str:
     return out
 
 
-def test_the_playbook_prints_the_report_line_by_line_or_the_same_as_json(
-    plain: Any, root: str, tmp_path: Path
-) -> None:
+def test_the_playbook_prints_the_report_line_by_line_or_the_same_as_json(plain: Any, root: str, tmp_path: Path) -> None:
     past(plain, root, 12)
     out = played(root, tmp_path, cluster="orders")
     lines = words(out.splitlines())

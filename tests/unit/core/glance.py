@@ -77,9 +77,7 @@ def job(state: JobState = JobState.RUNNING, *done: str, **facts: Any) -> Job:
     return Job(**{**usual, **facts}, state=state)
 
 
-def seen(
-    node: str, heart: tuple[float, bool] | None = None, told: float | None = None, error: str = ""
-) -> Observation:
+def seen(node: str, heart: tuple[float, bool] | None = None, told: float | None = None, error: str = "") -> Observation:
     """``heart``: the heartbeat's lag and whether it is sure; ``told``: the lag by the server's own word."""
     channel = Channel(
         name="",

@@ -25,9 +25,7 @@ def without(name: str) -> ClusterSpec:
 
 
 def changed(name: str, **facts: Any) -> ClusterSpec:
-    return replace(
-        spec(), nodes=tuple(replace(node, **facts) if node.name == name else node for node in spec().nodes)
-    )
+    return replace(spec(), nodes=tuple(replace(node, **facts) if node.name == name else node for node in spec().nodes))
 
 
 def refusal(after: ClusterSpec, open_job: Job | None = None, primary: str = "db1") -> str | None:

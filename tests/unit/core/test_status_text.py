@@ -92,9 +92,7 @@ def test_the_history_tells_duration_and_loss_and_how_many_jobs_are_not_shown() -
     ended = job(JobState.DONE, "promote", candidate="db2", because="db2 is primary in place of db1")
     shown = lines(overview(job=ended), history=(past_job(ended, None),), history_total=3, losses="3 are lost")
     row = next(line for line in shown if line.startswith("T-8.5"))
-    assert " ".join(row.split()) == (
-        "T-8.5 orders-4 done db1 db2 1.5 s not counted db2 is primary in place of db1"
-    )
+    assert " ".join(row.split()) == ("T-8.5 orders-4 done db1 db2 1.5 s not counted db2 is primary in place of db1")
     assert "earlier jobs that are not shown: 2" in shown
     assert "losses: 3 are lost" in shown
     assert not [line for line in shown if line.startswith("job ")]

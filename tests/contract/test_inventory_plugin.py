@@ -197,7 +197,7 @@ def test_without_zookeeper_it_fails_in_one_sentence_unless_a_cache_holds(
 
 
 @pytest.mark.usefixtures("fleet")
-def test_zookeeper_may_be_named_by_the_environment(source: Callable[..., Path], tmp_path: Path, root: str) -> None:
+def test_zookeeper_may_be_named_by_the_environment(tmp_path: Path, root: str) -> None:
     path = tmp_path / "altair.yml"
     path.write_text("plugin: altair.mysql_ha.clusters\n")
     _groups, variables, _err = listed(path, ALTAIR_ZOOKEEPER_HOSTS=ZOOKEEPER, ALTAIR_ZOOKEEPER_ROOT=root)

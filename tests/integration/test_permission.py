@@ -48,6 +48,12 @@ def fleet_status(world: World) -> list[str]:
     return output.splitlines()
 
 
+def kept(world: World) -> int:
+    """How many times the orchestrators have said that a maintenance keeps a primary that they would replace."""
+    sentence = f"{daemons.CLUSTER} is not failed over: {MAINTAINED} ("
+    return sum(world.log(host, "orchestrator").count(sentence) for host in ("orc1", "orc2"))
+
+
 @pytest.mark.scenario(51)
 def test_maintenance_keeps_a_dead_primary_until_it_expires_and_both_are_seen(world: World) -> None:
     old, earlier, before, began = world.primary, world.record.job, world.record.everything(), time.time()
@@ -55,9 +61,12 @@ def test_maintenance_keeps_a_dead_primary_until_it_expires_and_both_are_seen(wor
     ends_at = world.record.read(f"{CLUSTER}/maintenance")["entries"][0]["until_at"]
     assert 75 <= ends_at - began < 120
     assert "the cluster is in maintenance until" in output
+    suspicions, refusals = world.suspicions(old), kept(world)
     world.host(old).kill("mysqld")
     wait_for_blockers(world, began, MAINTAINED)
     assert world.record.screening["verdict"] == "dead_primary"
+    assert world.suspicions(old) > suspicions
+    assert kept(world) > refusals
     assert world.record.everything() == before
     assert time.time() < ends_at
     output = world.by_hand("status", altair_output="json")

@@ -39,5 +39,5 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             raise AnsibleActionFail("; ".join(checked.error_messages))
         done = outcome(module.run, checked.validated_parameters, self._task.check_mode)
         if not done.get("failed"):  # who runs a step by hand, or in check mode, is told what came of it
-            self._display.display(done["msg"])
+            self._display.display("\n".join(done.get("report") or [done["msg"]]))
         return {**result, **remove_values(done, checked._no_log_values)}

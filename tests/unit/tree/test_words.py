@@ -23,6 +23,7 @@ REMOVED = (
     r"master_(pos_wait|host|auto_position)",
 )
 WHERE_STATEMENTS_ARE_SENT = ("plugins", "roles", "playbooks", "tests/lab", "extensions")
+PLUGIN_FILES = [*python_files("plugins/inventory/"), *python_files("plugins/lookup/")]
 MODULE_FILES = [path for path in python_files(MODULES) if not path.endswith("__init__.py")]
 
 
@@ -62,3 +63,10 @@ def test_a_module_documents_itself_in_yaml_that_can_be_read(path: str) -> None:
     assert documentation["module"] == path.removeprefix(MODULES).removesuffix(".py")
     assert isinstance(yaml.safe_load(texts["EXAMPLES"]), list)
     assert isinstance(yaml.safe_load(texts["RETURN"]), dict)
+
+
+@pytest.mark.parametrize("path", PLUGIN_FILES)
+def test_a_plugin_documents_itself_in_yaml_that_can_be_read(path: str) -> None:
+    texts = constants(path)
+    assert yaml.safe_load(texts["DOCUMENTATION"])["name"] == path.rpartition("/")[2].removesuffix(".py")
+    assert list(yaml.safe_load_all(texts["EXAMPLES"]))

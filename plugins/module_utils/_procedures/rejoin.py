@@ -1,0 +1,254 @@
+# Copyright: the altair.mysql_ha maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A node that comes back: compared with the primary by GTID sets, then admitted, quarantined, or found to need a rebuild."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+from .._adapters.agent import TlsFiles
+from .._adapters.mysql import Login, connect, probe
+from .._adapters.mysql_channel import forget_channel, introduce
+from .._adapters.mysql_clone import copy_of
+from .._adapters.mysql_facts import facts_of
+from .._adapters.zookeeper import Store
+from .._core.candidate import received
+from .._core.channel_account import ChannelAccount
+from .._core.cluster import Node
+from .._core.errors import InvalidInput, PostconditionFailed, Refused, Unavailable
+from .._core.gtid import GtidSet
+from .._core.observation import Reach
+from .._core.rejoin import Course, Decision, Returned, decide
+from .._core.returned import Stage
+from .._core.topology import Move
+from .follow import Errand, Followed, follow_primary, follows
+from .jobs import Record, read_record
+from .repair import check_ours
+from .returned import errant_of, forget, note, stage_of
+from .survey import Survey, survey
+
+LOOK_SECONDS = 0.5
+NOT_ASKED = "nobody has asked it yet"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wish:
+    """What a person asked for. ``wait_seconds``: how long the node may take to answer at all. ``seconds``: to apply
+    what it has left, and again to connect. ``account``: for a channel that has to be made; with ``renew`` one that is
+    there is made anew by it. ``account_seconds``: how long its agent may read its binary logs. ``folder``: for rows."""
+
+    node: str
+    by: str
+    now_at: float
+    wait_seconds: float = 0.0
+    seconds: float = 15.0
+    account: ChannelAccount | None = None
+    renew: bool = False
+    agents: TlsFiles | None = None
+    account_seconds: float = 30.0
+    folder: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """``survey``: None where nobody had to be asked."""
+
+    one: Returned
+    decision: Decision
+    survey: Survey | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rejoined:
+    """``admitted``: it is a replica now. ``file``: of the rows that only it has, or why there is none."""
+
+    course: Course
+    sentence: str
+    changed: bool = False
+    admitted: bool = False
+    one: Returned
+    file: str = ""
+
+
+def await_answer(node: Node, login: Login, seconds: float) -> str:
+    """Empty once the node's mysqld lets us in; else why it does not."""
+    deadline = time.monotonic() + seconds
+    while True:
+        seen = probe(node.address, node.port, login)
+        if seen.reach is Reach.REACHED or time.monotonic() >= deadline:
+            return seen.detail
+        time.sleep(LOOK_SECONDS)
+
+
+def _check_primary(found: Survey, primary: str) -> None:
+    if primary not in found.states:
+        raise Unavailable(f"the primary {primary} does not answer: {found.unreached[primary]}")
+    if not found.states[primary].writable:
+        raise Refused(f"{primary} is primary by the record and read-only; nobody is compared with it or pointed at it")
+
+
+def replicates(found: Survey, name: str) -> bool:
+    """Whether it receives and applies, from a source that leads to the primary."""
+    channel = found.channels.get(name)
+    if channel is None or found.decisions[name].move is not Move.STAY:
+        return False
+    return follows(found.states[name], channel.name, found.source_uuid(name))
+
+
+def look(store: Store, record: Record, node: Node, login: Login, wait_seconds: float = 0.0) -> Found:
+    """Ask the node, then the primary, and decide. Raises Unavailable when the primary does not answer."""
+    spec, primary = record.spec, record.spec.node(record.state.value.primary)
+    job = record.job.value if record.job else None
+    open_job = job.id if job and not job.state.ended else ""
+    one = Returned(node=node.name, primary=primary.name, job=open_job, unreached=NOT_ASKED)
+    decision = decide(one)
+    if decision.course is not Course.UNREACHABLE:
+        return Found(one, decision)
+    if wait_seconds:
+        await_answer(node, login, wait_seconds)
+    found = survey(store, spec, login, primary=primary.name, former=job.old_primary if job else None)
+    _check_primary(found, primary.name)
+    if node.name not in found.states:
+        one = replace(one, unreached=found.unreached[node.name])
+        return Found(one, decide(one), found)
+    one = _compared(store, record, node, found, login)
+    return Found(one, decide(one), found)
+
+
+def _compared(store: Store, record: Record, node: Node, found: Survey, login: Login) -> Returned:
+    cluster, primary = record.spec.cluster, record.spec.node(record.state.value.primary)
+    state, stage = found.states[node.name], stage_of(store, cluster, node.name)
+    with connect(node.address, node.port, login) as server:
+        facts, copy = facts_of(server), copy_of(server)
+    with connect(primary.address, primary.port, login) as server:
+        has, purged = GtidSet.parse(server.state().gtid_executed), GtidSet.parse(facts_of(server).gtid_purged)
+    held = GtidSet.parse(state.gtid_executed) | received(state)
+    if len(state.channels) > 1:  # what comes from elsewhere is not the cluster's
+        held = held.of(found.uuids)
+    twins = (name for name, each in found.states.items() if each.server_uuid == state.server_uuid and name != node.name)
+    return Returned(
+        node=node.name,
+        primary=primary.name,
+        twin=next(twins, ""),
+        gtid_mode=facts.gtid_mode,
+        writable=state.writable,
+        unfinished_copy=copy.unfinished or (stage is Stage.COPYING and not copy.finished),
+        held=held,
+        follows=replicates(found, node.name),
+        has=has,
+        purged=purged,
+    )
+
+
+def rejoin(store: Store, cluster: str, wish: Wish, login: Login, *, check: bool = False) -> Rejoined:
+    """Blocking. ``check``: only say what would be done."""
+    record = read_record(store, cluster)
+    node = record.spec.node(wish.node)
+    found = look(store, record, node, login, wish.wait_seconds)
+    one, decision = found.one, found.decision
+    plain = Rejoined(course=decision.course, sentence=f"{node.name}: {decision.because}", one=one)
+    if decision.course.refused or decision.course is Course.REBUILD:
+        return plain
+    if decision.course is Course.QUARANTINE:
+        return _quarantine(store, record, node, wish, plain, check=check)
+    if decision.course is Course.REPLICA and not wish.renew:
+        known = stage_of(store, cluster, node.name) is not None
+        changed = known if check else forget(store, cluster, node.name)
+        return replace(plain, admitted=True, changed=changed)
+    return _admit(store, record, node, wish, found, plain, login, check=check)
+
+
+def _quarantine(store: Store, record: Record, node: Node, wish: Wish, plain: Rejoined, *, check: bool) -> Rejoined:
+    """It is left as it is: super_read_only, and compared again whenever somebody asks."""
+    cluster = record.spec.cluster
+    if check:
+        return replace(plain, changed=True, sentence=f"{plain.sentence}; it would be put into quarantine")
+    errant = errant_of(
+        wish.agents,
+        cluster,
+        node,
+        plain.one,
+        epoch=record.state.value.epoch,
+        seconds=wish.account_seconds,
+        now_at=wish.now_at,
+    )
+    file = errant.keep(wish.folder)
+    entry = errant.noted(node.name, Stage.QUARANTINED, plain.sentence, wish.by, wish.now_at)
+    changed = note(store, cluster, entry)
+    return replace(plain, changed=changed, file=file, sentence=f"{plain.sentence}; it is in quarantine")
+
+
+def _free_name(taken: set[str]) -> str:
+    """Of the channel that is made: the default one, unless it comes from elsewhere."""
+    return "" if "" not in taken else "altair"
+
+
+def _channel(store: Store, record: Record, node: Node, wish: Wish, found: Survey, login: Login) -> str:
+    """The channel that is to lead to the primary, made if there is none, or anew."""
+    ours = found.channels.get(node.name)
+    if ours is not None and (wish.account is None or not wish.renew):
+        return ours.name
+    if wish.account is None:
+        raise InvalidInput(
+            f"{node.name} has no replication channel from a node of the cluster; give the account it is to receive by"
+            " in replication_config_file (altair_replication_credentials_file)"
+        )
+    primary = record.spec.node(record.state.value.primary)
+    others = {each.name for each in found.states[node.name].channels if ours is None or each.name != ours.name}
+    name = ours.name if ours is not None else _free_name(others)
+    with connect(node.address, node.port, login) as server:
+        check_ours(store, record, "rejoin")
+        if ours is not None:
+            _check_can_be_sent_again(server.state().gtid_executed, primary, login)
+            forget_channel(server, name)
+        introduce(server, name, primary.address, primary.port, wish.account)
+    return name
+
+
+def _check_can_be_sent_again(executed: str, primary: Node, login: Login) -> None:
+    """What a relay log holds that is thrown away."""
+    with connect(primary.address, primary.port, login) as server:
+        gone = GtidSet.parse(facts_of(server).gtid_purged) - GtidSet.parse(executed)
+    if gone:
+        raise Refused(
+            f"{primary.name} cannot send {len(gone)} transactions again that are received and not applied; let the"
+            " applier end first"
+        )
+
+
+def _admit(
+    store: Store,
+    record: Record,
+    node: Node,
+    wish: Wish,
+    found: Found,
+    plain: Rejoined,
+    login: Login,
+    *,
+    check: bool,
+) -> Rejoined:
+    primary = record.spec.node(record.state.value.primary)
+    if found.survey is None:
+        raise PostconditionFailed(f"{node.name} was not asked and cannot be admitted")
+    if check:
+        return replace(plain, changed=True, sentence=f"{plain.sentence}; {node.name} would follow {primary.name}")
+    with connect(node.address, node.port, login) as server:
+        if not server.state().super_read_only:
+            server.set_super_read_only(True)
+    errand = Errand(
+        node=node,
+        channel=_channel(store, record, node, wish, found.survey, login),
+        primary=primary,
+        source_uuid=found.survey.states[primary.name].server_uuid,
+        cluster_uuids=found.survey.uuids,
+        login=login,
+        seconds=wish.seconds,
+        still_ours=lambda: check_ours(store, record, "rejoin"),
+    )
+    done: Followed = follow_primary(errand)
+    if not done.following:
+        raise PostconditionFailed(f"{done.sentence}; mend it and run this again")
+    forget(store, record.spec.cluster, node.name)
+    return replace(plain, changed=True, admitted=True, sentence=f"{plain.sentence}; {done.sentence}")

@@ -1,0 +1,135 @@
+# Copyright: the altair.mysql_ha maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The record of nodes on their way back, and the account of what such a node has and nobody else should."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from .._adapters.agent import TlsFiles
+from .._adapters.codec import encode
+from .._adapters.private_file import write_private
+from .._adapters.zookeeper import Store
+from .._core.cluster import ClusterSpec, Node
+from .._core.errors import InvalidInput, Unavailable
+from .._core.losses import Findings, manifest_of
+from .._core.manifest import LossManifest
+from .._core.rejoin import Returned
+from .._core.returned import ReturnedNode, Stage
+from .._core.wire import SalvageRequest
+from .._core.znodes import returned_path
+from .losses import logs_of
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Errant:
+    """``manifest``: with the rows. ``rows_unread``: why some are not there; empty when all are."""
+
+    manifest: LossManifest
+    rows_unread: str
+
+    def noted(self, node: str, stage: Stage, because: str, by: str, now_at: float, donor: str = "") -> ReturnedNode:
+        """As it goes on record, without rows."""
+        account = self.manifest.account
+        return ReturnedNode(
+            node=node,
+            stage=stage,
+            because=because,
+            by=by,
+            at=now_at,
+            donor=donor,
+            errant=account.lost,
+            transactions=account.transactions,
+            gtids_left_out=account.gtids_left_out,
+            tables=account.tables,
+            rows_unread=self.rows_unread,
+        )
+
+    def keep(self, folder: str | None) -> str:
+        """Write the rows for their owners, of mode 0600; the file's path, or why there is none."""
+        account = self.manifest.account
+        if folder is None:
+            return "none: no losses_folder is given"
+        if not account.transactions:
+            return "none: there are no errant transactions"
+        path = Path(folder) / f"{account.job}.json"
+        write_private(path, encode(self.manifest))
+        return str(path)
+
+
+def errant_of(
+    agents: TlsFiles | None, cluster: str, node: Node, one: Returned, *, epoch: int, seconds: float, now_at: float
+) -> Errant:
+    """GTIDs by mysqld's own word; the rows by its binary logs, which its agent reads."""
+    name = f"{cluster}-{node.name}-errant"
+    question = SalvageRequest(
+        cluster=cluster, node=node.name, job=name, epoch=epoch, have=str(one.has), rows=True
+    )
+    logs, unread, rows = logs_of(agents, node, question, seconds) if one.errant else (None, "", ())
+    # Of a node that replicates the logs hold by now what the primary has written since it was asked.
+    read = None if logs is None else logs & one.errant
+    seen = Findings(has=one.has, logs=read, unread=unread, salvaged=None, reported=one.errant)
+    manifest = manifest_of(
+        seen,
+        rows,
+        cluster=cluster,
+        job=name,
+        old_primary=node.name,
+        new_primary=one.primary,
+        since_at=now_at,
+        counted_at=now_at,
+    )
+    account = replace(manifest.account, learned="its own gtid_executed", unknown="")
+    missing = unread or "its binary logs do not hold them any more"
+    return Errant(
+        manifest=replace(manifest, account=account), rows_unread=missing if manifest.without_rows else ""
+    )
+
+
+def stage_of(store: Store, cluster: str, node: str) -> Stage | None:
+    found = store.read(returned_path(cluster, node), ReturnedNode)
+    return found.value.stage if found else None
+
+
+def note(store: Store, cluster: str, entry: ReturnedNode) -> bool:
+    """Whether the record says something else now than before."""
+    path = returned_path(cluster, entry.node)
+    try:
+        found = store.read(path, ReturnedNode)
+    except InvalidInput:
+        found = None
+    if found is not None and found.value.same_as(entry):
+        return False
+    store.put(path, entry)
+    return True
+
+
+def forget(store: Store, cluster: str, node: str) -> bool:
+    """Whether there was anything to forget."""
+    path = returned_path(cluster, node)
+    there = store.version(path) is not None
+    if there:
+        store.delete(path)
+    return there
+
+
+def sentences(store: Store, spec: ClusterSpec) -> dict[str, str]:
+    """For the status: of each node that is on its way back."""
+    found: dict[str, str] = {}
+    for name in spec.names:
+        try:
+            entry = store.read(returned_path(spec.cluster, name), ReturnedNode)
+        except InvalidInput as error:
+            found[name] = f"what is on record of its return cannot be read, somebody changed it: {error}"
+            continue
+        if entry is not None:
+            found[name] = entry.value.sentence
+    return found
+
+
+def must_be_writable(folder: str | None) -> None:
+    """Before anything is destroyed whose rows are to be written there."""
+    if folder is not None and not Path(folder).is_dir():
+        raise Unavailable(f"the losses_folder {folder} is not there; make it, for its owner only")

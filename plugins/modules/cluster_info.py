@@ -131,6 +131,12 @@ losses:
   description: What that job has lost, in one sentence; empty when nothing, or when no account was taken yet.
   returned: success
   type: str
+returned:
+  description:
+    - For each node that is on its way back into the cluster, in quarantine or being rebuilt, one sentence; see
+      M(altair.mysql_ha.rejoin).
+  returned: success
+  type: dict
 lock:
   description: The orchestrator that is at work on the cluster, if any.
   returned: success
@@ -174,6 +180,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import read_record
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.name_audit import audited_name
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.permit import maintenance_plan
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.returned import sentences
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **CLUSTER_SPEC,
@@ -229,6 +236,7 @@ def run(parameters: Parameters, _check: bool) -> Result:
         plan = maintenance_plan(store, cluster)
         losses = losses_sentence(store, cluster, record.job.value.id) if record.job else ""
         holder = store.read(lock_path(cluster), LockHolder)
+        returned = sentences(store, record.spec)
     seen = _observations(parameters, record.spec.nodes)
     audit = audited_name(record.spec, state.primary, parameters["dns_timeout"]) if parameters["audit_dns"] else None
     named = {} if audit is None else {"dns": [each.sentence for each in audit]}
@@ -252,6 +260,7 @@ def run(parameters: Parameters, _check: bool) -> Result:
         "job": plain(record.job.value) if record.job else {},
         "paused": show_pause(record.job.value) if record.job else {},
         "losses": losses,
+        "returned": returned,
         "lock": holder.value.owner if holder else "",
     }
 

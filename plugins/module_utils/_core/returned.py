@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from .errors import InvalidInput
@@ -63,10 +63,4 @@ class ReturnedNode:
 
     def same_as(self, other: ReturnedNode) -> bool:
         """But for who said it, and when."""
-        return (self.stage, self.errant, self.transactions, self.tables, self.rows_unread) == (
-            other.stage,
-            other.errant,
-            other.transactions,
-            other.tables,
-            other.rows_unread,
-        )
+        return replace(self, by=other.by, at=other.at) == other

@@ -153,7 +153,7 @@ def rejoin(store: Store, cluster: str, wish: Wish, login: Login, *, check: bool 
         return plain
     if decision.course is Course.QUARANTINE:
         return _quarantine(store, record, node, wish, plain, check=check)
-    if decision.course is Course.REPLICA and not wish.renew:
+    if decision.course is Course.REPLICA and not (wish.renew and wish.account):
         known = stage_of(store, cluster, node.name) is not None
         changed = known if check else forget(store, cluster, node.name)
         return replace(plain, admitted=True, changed=changed)

@@ -30,7 +30,7 @@ class Errant:
     manifest: LossManifest
     rows_unread: str
 
-    def noted(self, node: str, stage: Stage, because: str, by: str, now_at: float, donor: str = "") -> ReturnedNode:
+    def noted(self, node: str, stage: Stage, because: str, by: str, now_at: float) -> ReturnedNode:
         """As it goes on record, without rows."""
         account = self.manifest.account
         return ReturnedNode(
@@ -39,7 +39,6 @@ class Errant:
             because=because,
             by=by,
             at=now_at,
-            donor=donor,
             errant=account.lost,
             transactions=account.transactions,
             gtids_left_out=account.gtids_left_out,
@@ -63,7 +62,7 @@ def errant_of(
     agents: TlsFiles | None, cluster: str, node: Node, one: Returned, *, epoch: int, seconds: float, now_at: float
 ) -> Errant:
     """GTIDs by mysqld's own word; the rows by its binary logs, which its agent reads."""
-    name = f"{cluster}-{node.name}-errant"
+    name = f"{cluster}-{epoch}-{node.name}-errant"
     question = SalvageRequest(
         cluster=cluster, node=node.name, job=name, epoch=epoch, have=str(one.has), rows=True
     )
@@ -88,9 +87,14 @@ def errant_of(
     )
 
 
-def stage_of(store: Store, cluster: str, node: str) -> Stage | None:
+def on_record(store: Store, cluster: str, node: str) -> ReturnedNode | None:
     found = store.read(returned_path(cluster, node), ReturnedNode)
-    return found.value.stage if found else None
+    return found.value if found else None
+
+
+def stage_of(store: Store, cluster: str, node: str) -> Stage | None:
+    entry = on_record(store, cluster, node)
+    return entry.stage if entry else None
 
 
 def note(store: Store, cluster: str, entry: ReturnedNode) -> bool:

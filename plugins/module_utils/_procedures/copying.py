@@ -1,0 +1,149 @@
+# Copyright: the altair.mysql_ha maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One copy of a donor's data into a node by CLONE INSTANCE: begun, watched, and what came of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from .._adapters.mysql import Login, MysqlError, Server, connect
+from .._adapters.mysql_clone import (
+    allow_donor,
+    clone_from,
+    copy_of,
+    end_copy,
+    has_plugin,
+    install_plugin,
+    uptime_seconds,
+)
+from .._core.clone import COMPLETED, FAILED, Copy, Ending, ending_of
+from .._core.cluster import Node
+from .._core.errors import Refused, Unavailable
+from .._core.rebuild import Bounds
+
+LOOK_SECONDS = 0.5
+TELL_SECONDS = 2.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Copying:
+    """How it is done. ``seconds_max``: for one copy. ``restart_seconds``: for the start after it. ``tell``: is told how
+    far it is, at most every two seconds."""
+
+    login: Login
+    bounds: Bounds
+    encrypted: bool
+    seconds_max: float
+    restart_seconds: float
+    tell: Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attempt:
+    """``fault``: why there is no copy; empty when there is. ``needs_start``: mysqld has shut down and waits for a person,
+    or for tasks of theirs. ``last``: what the server said of the copy when it last answered."""
+
+    donor: str
+    fault: str = ""
+    needs_start: bool = False
+    last: Copy = Copy()
+
+
+def _ensure_plugin(node: Node, login: Login) -> None:
+    """A server that is super_read_only installs nothing, so that is lifted for the moment; read_only stays on."""
+    with connect(node.address, node.port, login, anew=True) as server:
+        if has_plugin(server):
+            return
+        held = server.state().super_read_only
+        if held:
+            server.admit_appliers()
+        try:
+            install_plugin(server)
+        except MysqlError as error:
+            raise Refused(
+                f"{node.name} has no clone plugin and it cannot be installed ({error}); put"
+                " plugin-load-add=mysql_clone.so into its configuration, or grant the account INSERT on mysql.plugin"
+            ) from None
+        finally:
+            if held:
+                server.set_super_read_only(True)
+
+
+def attempt(how: Copying, node: Node, donor: Node) -> Attempt:
+    """Blocking. Raises Unavailable where nobody can say what came of it."""
+    try:
+        for each in (donor, node):
+            _ensure_plugin(each, how.login)
+        patient = replace(how.login, read_timeout=how.seconds_max + how.restart_seconds)
+        with connect(node.address, node.port, patient, anew=True) as carrier:
+            allow_donor(carrier, donor.address, donor.port, how.bounds)
+            code, said, last = _carry_out(how, node, donor, carrier)
+    except (MysqlError, Refused) as error:
+        return Attempt(donor=donor.name, fault=str(error))
+    ending = ending_of(code)
+    if ending is Ending.FAILED:
+        return Attempt(donor=donor.name, fault=said, last=last)
+    if ending is Ending.TO_START:
+        return Attempt(donor=donor.name, needs_start=True, last=last)
+    fault, last = _await_start(how, node, last, copied=ending is Ending.RESTARTS)
+    return Attempt(donor=donor.name, fault=fault and f"{fault} ({said})" if said else fault, last=last)
+
+
+def _carry_out(how: Copying, node: Node, donor: Node, carrier: Server) -> tuple[int | None, str, Copy]:
+    """MySQL's error number, None where the statement succeeded, its text, and how far the copy was."""
+    session = carrier.identity()
+    with ThreadPoolExecutor(1, "clone") as beside:
+        work = beside.submit(
+            clone_from, carrier, donor.address, donor.port, how.login, encrypted=how.encrypted
+        )
+        last = _watch(how, node, session, work)
+    try:
+        work.result()
+    except MysqlError as error:
+        return error.code, str(error), last
+    return None, "", last
+
+
+def _watch(how: Copying, node: Node, session: int, work: Future[None]) -> Copy:
+    """Until the statement has ended; one that takes too long is ended."""
+    last, told_at = Copy(), time.monotonic() - TELL_SECONDS
+    deadline = time.monotonic() + how.seconds_max
+    while not wait([work], LOOK_SECONDS).done:
+        with suppress(MysqlError), connect(node.address, node.port, how.login) as server:
+            last = copy_of(server)
+            if time.monotonic() > deadline:
+                end_copy(server, session)
+        if time.monotonic() - told_at >= TELL_SECONDS:
+            told_at = time.monotonic()
+            how.tell(f"{node.name}: {last.sentence}")
+    return last
+
+
+def _await_start(how: Copying, node: Node, last: Copy, *, copied: bool) -> tuple[str, Copy]:
+    """Until the server is back and says what came of the copy; why there is none, and its last word.
+
+    ``copied``: the statement has succeeded. A server whose clone plugin was not the donor's, too, has none any more.
+    """
+    ended, told_at = time.monotonic(), time.monotonic()
+    while True:
+        since = time.monotonic() - ended
+        with suppress(MysqlError), connect(node.address, node.port, how.login, anew=True) as server:
+            last, anew = copy_of(server), uptime_seconds(server) <= since
+            if last.finished or (anew and last.state == COMPLETED) or (anew and copied and not last.state):
+                return "", last
+            if anew or last.state == FAILED:
+                return last.error or "its server was started again in the middle of the copy", last
+        if since > how.restart_seconds:
+            raise Unavailable(
+                f"mysqld of {node.name} is not back {how.restart_seconds:g} s after the copy; start it, look at its log,"
+                " and run this again"
+            )
+        if time.monotonic() - told_at >= TELL_SECONDS:
+            told_at = time.monotonic()
+            how.tell(f"{node.name}: waiting for its mysqld")
+        time.sleep(LOOK_SECONDS)

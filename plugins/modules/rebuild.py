@@ -111,6 +111,10 @@ msg:
   description: What was done, in one sentence.
   returned: always
   type: str
+address:
+  description: The node's registered address.
+  returned: success
+  type: str
 donor:
   description: The node that gave its data, or would.
   returned: success
@@ -246,6 +250,7 @@ def result(done: Rebuilt, seconds: float, check: bool) -> Result:
     return {
         "changed": True,
         "msg": done.sentence,
+        "address": done.address,
         "donor": done.donor,
         "donors": list(done.donors.ranking),
         "excluded": done.donors.excluded,

@@ -99,7 +99,7 @@ def losses_path(cluster: str, job: str) -> str:
 
 
 def returned_path(cluster: str, node: str) -> str:
-    """ReturnedNode (returned.py): why a node on its way back is no replica yet."""
+    """ReturnedNode: why a node on its way back is no replica yet; gone once it is one."""
     return f"{CLUSTERS}/{cluster}/returned/{node}"
 
 

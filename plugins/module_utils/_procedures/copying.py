@@ -89,6 +89,7 @@ def attempt(how: Copying, node: Node, donor: Node) -> Attempt:
     if ending is Ending.FAILED:
         return Attempt(donor=donor.name, fault=said, last=last)
     if ending is Ending.TO_START:
+        _await_end(how, node)
         return Attempt(donor=donor.name, needs_start=True, last=last)
     fault, last = _await_start(how, node, last, copied=ending is Ending.RESTARTS)
     return Attempt(donor=donor.name, fault=fault and f"{fault} ({said})" if said else fault, last=last)
@@ -122,6 +123,19 @@ def _watch(how: Copying, node: Node, session: int, work: Future[None]) -> Copy:
             told_at = time.monotonic()
             how.tell(f"{node.name}: {last.sentence}")
     return last
+
+
+def _await_end(how: Copying, node: Node) -> None:
+    """Until mysqld has gone, so that nobody takes its last words for those of the one that is started next."""
+    ended = time.monotonic()
+    while (since := time.monotonic() - ended) < how.restart_seconds:
+        try:
+            with connect(node.address, node.port, how.login, anew=True) as server:
+                if uptime_seconds(server) <= since:
+                    return
+        except MysqlError:
+            return
+        time.sleep(LOOK_SECONDS)
 
 
 def _await_start(how: Copying, node: Node, last: Copy, *, copied: bool) -> tuple[str, Copy]:

@@ -56,6 +56,7 @@ class Rebuilt:
     there is none. ``last``: the copy as it was last seen."""
 
     sentence: str
+    address: str
     donor: str
     donors: Donors
     bytes: int
@@ -165,7 +166,13 @@ def rebuild(store: Store, cluster: str, order: Order, *, check: bool = False) ->
     with connect(best.address, best.port, login) as server:
         size = data_bytes(server)
     planned = Rebuilt(
-        sentence="", donor=best.name, donors=donors, bytes=size, destroyed=str(found.one.errant), file="none: not asked"
+        sentence="",
+        address=node.address,
+        donor=best.name,
+        donors=donors,
+        bytes=size,
+        destroyed=str(found.one.errant),
+        file="none: nothing was done",
     )
     if check:
         return replace(planned, sentence=_rehearsed(node, found, planned))

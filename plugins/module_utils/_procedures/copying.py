@@ -26,7 +26,7 @@ from .._core.cluster import Node
 from .._core.errors import Refused, Unavailable
 from .._core.rebuild import Bounds
 
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 0.2
 TELL_SECONDS = 2.0
 
 

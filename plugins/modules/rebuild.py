@@ -67,7 +67,7 @@ options:
     default: 300.0
   losses_folder:
     description:
-      - Folder on the controller for the rows that only this node has, as C(CLUSTER-EPOCH-NODE-errant.json) of mode 0600.
+      - Folder on the controller for the rows that only this node has, C(CLUSTER-EPOCH-NODE-errant.json) of mode 0600.
         Those are data of your users. Without this nothing is written.
     type: path
   account_timeout:
@@ -84,8 +84,8 @@ attributes:
 notes:
   - Clone copies InnoDB tables only, and between servers of one release series, platform and character set. Plugins
     that are active on the donor must be on the node, too.
-  - The account of O(config_file) needs CLONE_ADMIN, BACKUP_ADMIN and SYSTEM_VARIABLES_ADMIN; and, where the plugin is not
-    loaded yet, INSERT on C(mysql.plugin).
+  - The account of O(config_file) needs CLONE_ADMIN, BACKUP_ADMIN and SYSTEM_VARIABLES_ADMIN; and, where the plugin is
+    not loaded yet, INSERT on C(mysql.plugin).
 extends_documentation_fragment:
   - altair.mysql_ha.zookeeper
   - altair.mysql_ha.mysql

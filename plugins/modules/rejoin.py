@@ -64,7 +64,7 @@ options:
     default: 15.0
   losses_folder:
     description:
-      - Folder on the controller for the rows that only this node has, as C(CLUSTER-EPOCH-NODE-errant.json) of mode 0600.
+      - Folder on the controller for the rows that only this node has, C(CLUSTER-EPOCH-NODE-errant.json) of mode 0600.
         Those are data of your users. Without this nothing is written.
     type: path
   account_timeout:

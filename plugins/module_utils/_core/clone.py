@@ -96,7 +96,7 @@ ENDINGS: tuple[EndingRule, ...] = (
     ),
     EndingRule(
         Ending.TO_START,
-        "all is copied, and mysqld has shut down because nobody supervises it; it takes the copy over when it is started",
+        "all is copied, and mysqld has shut down because nobody supervises it; the next start takes the copy over",
         lambda code: code == RESTART_FAILED,
     ),
     EndingRule(

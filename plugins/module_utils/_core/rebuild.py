@@ -77,7 +77,7 @@ REFUSALS: tuple[Refusal, ...] = (
 
 
 def refusal_of(one: Recipient, *, confirmed: bool = True) -> str:
-    """Why it is not rebuilt; empty when it may be. ``confirmed``: whether the word is asked for; a rehearsal does not."""
+    """Why it is not rebuilt; empty when it may be. ``confirmed``: whether the word is asked for, as in no rehearsal."""
     asked = one if confirmed else replace(one, confirm=one.node)
     row = next((row for row in REFUSALS if row.matches(asked)), None)
     return row.because.format(one=one, names=" and ".join(one.followers)) if row else ""

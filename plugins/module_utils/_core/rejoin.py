@@ -50,7 +50,7 @@ class Returned:
 
     ``job``: one that has not ended. ``unreached``: why the node does not answer; of one that does not nothing else is
     known. ``twin``: the node that has the same server_uuid. ``unfinished_copy``: its data was removed for a rebuild
-    that has not ended. ``held``: what it has executed or received, of the cluster's own where it has other sources, too.
+    that has not ended. ``held``: what it has executed or received; of the cluster's own, where it has other sources.
     ``follows``: it receives from the primary, over other replicas or not, and applies. ``has``, ``purged``: what the
     primary has executed, and what of that its binary logs have no longer.
     """
@@ -136,8 +136,8 @@ RULES: tuple[Rule, ...] = (
     Rule(Course.REPLICA, "it replicates from {one.primary} already", lambda one: one.follows),
     Rule(
         Course.REBUILD,
-        "it has none of the {lacking_count} transactions of {one.primary}, and nobody knows whether binary logs hold all"
-        " that was ever written",
+        "it has none of the {lacking_count} transactions of {one.primary}, and nobody knows whether binary logs hold"
+        " all that was ever written",
         lambda one: one.empty,
     ),
     Rule(

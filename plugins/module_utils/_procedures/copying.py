@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from .._adapters.mysql import Login, MysqlError, Server, connect
 from .._adapters.mysql_clone import (
@@ -45,13 +45,13 @@ class Copying:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Attempt:
-    """``fault``: why there is no copy; empty when there is. ``needs_start``: mysqld has shut down and waits for a person,
-    or for tasks of theirs. ``last``: what the server said of the copy when it last answered."""
+    """``fault``: why there is no copy; empty when there is. ``needs_start``: mysqld has shut down and waits for a
+    person, or for tasks of theirs. ``last``: what the server said of the copy when it last answered."""
 
     donor: str
     fault: str = ""
     needs_start: bool = False
-    last: Copy = Copy()
+    last: Copy = field(default_factory=Copy)
 
 
 def _ensure_plugin(node: Node, login: Login) -> None:
@@ -154,8 +154,8 @@ def _await_start(how: Copying, node: Node, last: Copy, *, copied: bool) -> tuple
                 return last.error or "its server was started again in the middle of the copy", last
         if since > how.restart_seconds:
             raise Unavailable(
-                f"mysqld of {node.name} is not back {how.restart_seconds:g} s after the copy; start it, look at its log,"
-                " and run this again"
+                f"mysqld of {node.name} is not back {how.restart_seconds:g} s after the copy; start it, look at its"
+                " log, and run this again"
             )
         if time.monotonic() - told_at >= TELL_SECONDS:
             told_at = time.monotonic()

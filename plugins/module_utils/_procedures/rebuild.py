@@ -1,12 +1,12 @@
 # Copyright: the altair.mysql_ha maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A node is given a healthy node's data in place of its own: by CLONE, from the best donor, again after an interruption."""
+"""A node is given a healthy node's data in place of its own: by CLONE, from the best donor, until it is there."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from .._adapters.agent import TlsFiles
 from .._adapters.mysql import Login, MysqlError, connect
@@ -34,8 +34,8 @@ _UNFIT = frozenset({Course.SAME_IDENTITY, Course.NO_GTIDS})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Order:
-    """What a person asked for. ``confirm``: the node's name once more. ``donor``: only this one. ``retries``: attempts
-    after the first. ``agents``, ``account_seconds``, ``folder``: for what only the node has and the rebuild destroys."""
+    """What a person asked for. ``confirm``: the node's name once more. ``donor``: only this one. ``retries``: how many
+    attempts after the first. ``agents``, ``account_seconds``, ``folder``: for what only the node has and the rebuild destroys."""
 
     node: str
     confirm: str
@@ -64,7 +64,7 @@ class Rebuilt:
     file: str = ""
     attempts: tuple[str, ...] = ()
     needs_start: bool = False
-    last: Copy = Copy()
+    last: Copy = field(default_factory=Copy)
 
 
 def _recipient(record: Record, node: Node, order: Order, found: Found) -> Recipient:
@@ -240,8 +240,8 @@ def _carry_out(
             )
         faults.append(f"no copy of {donor.name}: {done.fault}")
     raise PostconditionFailed(
-        f"{node.name} was not rebuilt, in {len(faults)} attempts, and holds nothing that counts now ({'; '.join(faults)});"
-        " mend it and run this again"
+        f"{node.name} was not rebuilt, in {len(faults)} attempts, and holds nothing that counts now"
+        f" ({'; '.join(faults)}); mend it and run this again"
     )
 
 

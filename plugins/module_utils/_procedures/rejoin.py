@@ -1,7 +1,7 @@
 # Copyright: the altair.mysql_ha maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A node that comes back: compared with the primary by GTID sets, then admitted, quarantined, or found to need a rebuild."""
+"""A node that comes back: compared with the primary by GTID sets, then admitted, quarantined, or to be rebuilt."""
 
 from __future__ import annotations
 

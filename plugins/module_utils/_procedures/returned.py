@@ -14,8 +14,9 @@ from .._adapters.private_file import write_private
 from .._adapters.zookeeper import Store
 from .._core.cluster import ClusterSpec, Node
 from .._core.errors import InvalidInput, Unavailable
+from .._core.gtid import GtidSet
 from .._core.losses import Findings, manifest_of
-from .._core.manifest import LossManifest
+from .._core.manifest import LossManifest, LostTransaction
 from .._core.rejoin import Returned
 from .._core.returned import ReturnedNode, Stage
 from .._core.wire import SalvageRequest
@@ -66,7 +67,10 @@ def errant_of(
     question = SalvageRequest(
         cluster=cluster, node=node.name, job=name, epoch=epoch, have=str(one.has), rows=True
     )
-    logs, unread, rows = logs_of(agents, node, question, seconds) if one.errant else (None, "", ())
+    found: tuple[GtidSet | None, str, tuple[LostTransaction, ...]] = (None, "", ())
+    if one.errant:
+        found = logs_of(agents, node, question, seconds)
+    logs, unread, rows = found
     # Of a node that replicates the logs hold by now what the primary has written since it was asked.
     read = None if logs is None else logs & one.errant
     seen = Findings(has=one.has, logs=read, unread=unread, salvaged=None, reported=one.errant)

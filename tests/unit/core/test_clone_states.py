@@ -30,7 +30,7 @@ def copy(state: str, done: int, running: int = 0) -> Copy:
 
 @pytest.mark.parametrize(("done", "running"), [(0, 1), (1, 0), (1, 1), (6, 1)])
 @pytest.mark.parametrize("state", [IN_PROGRESS, FAILED])
-def test_from_the_moment_data_is_removed_until_the_end_a_copy_is_unfinished(state: str, done: int, running: int) -> None:
+def test_from_the_removal_of_data_until_the_end_a_copy_is_unfinished(state: str, done: int, running: int) -> None:
     assert copy(state, done, running).unfinished
     assert not copy(state, done, running).finished
 

@@ -1,4 +1,4 @@
-"""When a node's data may be destroyed, and who gives it other data: nobody who would spread what should not be there."""
+"""When a node's data may be destroyed, and who gives it other data: nobody who has what should not be there."""
 
 from __future__ import annotations
 

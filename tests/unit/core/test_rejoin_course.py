@@ -1,4 +1,4 @@
-"""What becomes of a node that comes back, in every small world: nobody is admitted whom that would set apart for ever."""
+"""What becomes of a node that comes back, in every small world: nobody is admitted who would differ for ever."""
 
 from __future__ import annotations
 
@@ -39,7 +39,11 @@ def node(held: frozenset[int], has: frozenset[int], purged: frozenset[int], *, f
     )
 
 
-WORLDS = [(node(held, has, purged, follows=follows), held, has, purged) for held, has, purged in sets() for follows in (False, True)]
+WORLDS = [
+    (node(held, has, purged, follows=follows), held, has, purged)
+    for held, has, purged in sets()
+    for follows in (False, True)
+]
 FINE = node(frozenset({1}), frozenset({1, 2}), frozenset({1}))
 
 
@@ -59,7 +63,7 @@ def test_whatever_the_primary_never_had_is_quarantined_also_of_one_that_replicat
 def test_an_empty_one_is_rebuilt_even_where_all_binary_logs_are_there() -> None:
     empty = node(frozenset(), frozenset({1, 2}), frozenset())
     assert decide(empty).course is Course.REBUILD
-    assert "nobody knows whether binary logs hold all" in decide(empty).because
+    assert "nobody knows whether binary logs hold" in decide(empty).because
 
 
 def test_one_that_lacks_what_is_purged_is_rebuilt_and_told_what_that_is() -> None:

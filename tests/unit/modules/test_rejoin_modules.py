@@ -17,9 +17,8 @@ GIVEN: dict[str, Any] = {
     "login_password": "x",
     "node": "db1",
     **{name: value["default"] for name, value in rebuild.ARGUMENT_SPEC.items() if "default" in value},
-    **dict.fromkeys(
-        ("config_file", "ca_cert", "client_cert", "client_key", "donor", "losses_folder", "agent_ca", "agent_cert", "agent_key")
-    ),
+    **dict.fromkeys(("config_file", "ca_cert", "client_cert", "client_key", "donor", "losses_folder")),
+    **dict.fromkeys(("agent_ca", "agent_cert", "agent_key"), "/x"),
 }
 
 

@@ -19,7 +19,7 @@ THREADS_MAX = 16  # the server's own default, where it may try how many are wort
 def copy_of(server: Server) -> Copy:
     """The last one into this server, as it is now."""
     try:
-        status = server.query("SELECT PID, STATE, SOURCE, ERROR_MESSAGE FROM performance_schema.clone_status")
+        status = server.query("SELECT PID, STATE, BEGIN_TIME, SOURCE, ERROR_MESSAGE FROM performance_schema.clone_status")
         stages = server.query("SELECT STAGE, STATE, ESTIMATE, DATA, DATA_SPEED FROM performance_schema.clone_progress")
     except MysqlError as error:
         if error.code != _NO_SUCH_TABLE:
@@ -30,6 +30,7 @@ def copy_of(server: Server) -> Copy:
     row = status[0]
     return Copy(
         state=row["STATE"] or "",
+        begun=str(row["BEGIN_TIME"] or ""),
         session=int(row["PID"] or 0),
         source=row["SOURCE"] or "",
         error=row["ERROR_MESSAGE"] or "",

@@ -37,10 +37,11 @@ class CopyStage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Copy:
-    """``state``: empty where nothing was ever cloned, or the plugin is not there to tell. ``session``: that carries it
-    out. ``source``: the donor as host:port."""
+    """``state``: empty where nothing was ever cloned, or the plugin is not there to tell. ``begun``: when, by the
+    server's clock. ``session``: that carries it out. ``source``: the donor as host:port."""
 
     state: str = ""
+    begun: str = ""
     session: int = 0
     source: str = ""
     error: str = ""

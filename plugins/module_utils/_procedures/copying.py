@@ -21,12 +21,13 @@ from .._adapters.mysql_clone import (
     install_plugin,
     uptime_seconds,
 )
-from .._core.clone import COMPLETED, FAILED, Copy, Ending, ending_of
+from .._core.clone import FAILED, Copy, Ending, ending_of
 from .._core.cluster import Node
 from .._core.errors import Refused, Unavailable
 from .._core.rebuild import Bounds
 
-LOOK_SECONDS = 0.2
+WATCH_SECONDS = 1.0  # each look is a connection to a server that is at work
+LOOK_SECONDS = 0.5
 TELL_SECONDS = 2.0
 
 
@@ -82,6 +83,7 @@ def attempt(how: Copying, node: Node, donor: Node) -> Attempt:
         patient = replace(how.login, read_timeout=how.seconds_max + how.restart_seconds)
         with connect(node.address, node.port, patient, anew=True) as carrier:
             allow_donor(carrier, donor.address, donor.port, how.bounds)
+            before = copy_of(carrier)
             code, said, last = _carry_out(how, node, donor, carrier)
     except (MysqlError, Refused) as error:
         return Attempt(donor=donor.name, fault=str(error))
@@ -91,7 +93,7 @@ def attempt(how: Copying, node: Node, donor: Node) -> Attempt:
     if ending is Ending.TO_START:
         _await_end(how, node)
         return Attempt(donor=donor.name, needs_start=True, last=last)
-    fault, last = _await_start(how, node, last, copied=ending is Ending.RESTARTS)
+    fault, last = _await_start(how, node, before, copied=ending is Ending.RESTARTS)
     return Attempt(donor=donor.name, fault=fault and f"{fault} ({said})" if said else fault, last=last)
 
 
@@ -114,7 +116,7 @@ def _watch(how: Copying, node: Node, session: int, work: Future[None]) -> Copy:
     """Until the statement has ended; one that takes too long is ended."""
     last, told_at = Copy(), time.monotonic() - TELL_SECONDS
     deadline = time.monotonic() + how.seconds_max
-    while not wait([work], LOOK_SECONDS).done:
+    while not wait([work], WATCH_SECONDS).done:
         with suppress(MysqlError), connect(node.address, node.port, how.login) as server:
             last = copy_of(server)
             if time.monotonic() > deadline:
@@ -138,20 +140,22 @@ def _await_end(how: Copying, node: Node) -> None:
         time.sleep(LOOK_SECONDS)
 
 
-def _await_start(how: Copying, node: Node, last: Copy, *, copied: bool) -> tuple[str, Copy]:
+def _await_start(how: Copying, node: Node, before: Copy, *, copied: bool) -> tuple[str, Copy]:
     """Until the server is back and says what came of the copy; why there is none, and its last word.
 
-    ``copied``: the statement has succeeded. A server whose clone plugin was not the donor's, too, has none any more.
+    ``before``: what it said of an earlier one. ``copied``: the statement has succeeded. A server whose clone plugin was
+    not the donor's, too, has none any more.
     """
     ended, told_at = time.monotonic(), time.monotonic()
     while True:
         since = time.monotonic() - ended
         with suppress(MysqlError), connect(node.address, node.port, how.login, anew=True) as server:
             last, anew = copy_of(server), uptime_seconds(server) <= since
-            if last.finished or (anew and last.state == COMPLETED) or (anew and copied and not last.state):
+            ours = last.begun != before.begun
+            if (ours and last.finished) or (anew and copied and not last.unfinished):
                 return "", last
-            if anew or last.state == FAILED:
-                return last.error or "its server was started again in the middle of the copy", last
+            if anew or (ours and last.state == FAILED) or not (ours or copied):
+                return last.error or "the copy was broken off", last
         if since > how.restart_seconds:
             raise Unavailable(
                 f"mysqld of {node.name} is not back {how.restart_seconds:g} s after the copy; start it, look at its"

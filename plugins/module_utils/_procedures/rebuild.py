@@ -35,7 +35,7 @@ _UNFIT = frozenset({Course.SAME_IDENTITY, Course.NO_GTIDS})
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Order:
     """What a person asked for. ``confirm``: the node's name once more. ``donor``: only this one. ``retries``: how many
-    attempts after the first. ``agents``, ``account_seconds``, ``folder``: for what only the node has and the rebuild destroys."""
+    attempts after the first. ``agents``, ``account_seconds``, ``folder``: for what only the node has, and loses."""
 
     node: str
     confirm: str

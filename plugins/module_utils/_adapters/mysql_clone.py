@@ -19,7 +19,9 @@ THREADS_MAX = 16  # the server's own default, where it may try how many are wort
 def copy_of(server: Server) -> Copy:
     """The last one into this server, as it is now."""
     try:
-        status = server.query("SELECT PID, STATE, BEGIN_TIME, SOURCE, ERROR_MESSAGE FROM performance_schema.clone_status")
+        status = server.query(
+            "SELECT PID, STATE, BEGIN_TIME, SOURCE, ERROR_MESSAGE FROM performance_schema.clone_status"
+        )
         stages = server.query("SELECT STAGE, STATE, ESTIMATE, DATA, DATA_SPEED FROM performance_schema.clone_progress")
     except MysqlError as error:
         if error.code != _NO_SUCH_TABLE:

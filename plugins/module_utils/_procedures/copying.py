@@ -21,7 +21,7 @@ from .._adapters.mysql_clone import (
     install_plugin,
     uptime_seconds,
 )
-from .._core.clone import FAILED, Copy, Ending, ending_of
+from .._core.clone import FAILED, IN_PROGRESS, Copy, Ending, ending_of
 from .._core.cluster import Node
 from .._core.errors import Refused, Unavailable
 from .._core.rebuild import Bounds
@@ -146,7 +146,7 @@ def _await_start(how: Copying, node: Node, before: Copy, *, copied: bool) -> tup
     ``before``: what it said of an earlier one. ``copied``: the statement has succeeded. A server whose clone plugin was
     not the donor's, too, has none any more.
     """
-    ended, told_at = time.monotonic(), time.monotonic()
+    ended = told_at = heard_at = time.monotonic()
     while True:
         since = time.monotonic() - ended
         with suppress(MysqlError), connect(node.address, node.port, how.login, anew=True) as server:
@@ -156,7 +156,9 @@ def _await_start(how: Copying, node: Node, before: Copy, *, copied: bool) -> tup
                 return "", last
             if anew or (ours and last.state == FAILED) or not (ours or copied):
                 return last.error or "the copy was broken off", last
-        if since > how.restart_seconds:
+            if last.state == IN_PROGRESS and since < how.seconds_max:  # only our own connection is gone
+                heard_at = time.monotonic()
+        if time.monotonic() - heard_at > how.restart_seconds:
             raise Unavailable(
                 f"mysqld of {node.name} is not back {how.restart_seconds:g} s after the copy; start it, look at its"
                 " log, and run this again"

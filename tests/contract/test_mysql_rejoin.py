@@ -187,6 +187,13 @@ def test_what_an_interrupted_rebuild_has_left_is_not_admitted(lab: Lab, store: S
     assert status(lab) == {}
 
 
+def test_a_record_that_cannot_be_read_keeps_the_node_out(lab: Lab, store: Store, wish: Wish) -> None:
+    cut_loose(lab)
+    store.create(returned_path("orders", "db2"), {"stage": "who knows"})
+    assert back(store, wish).course is Course.REBUILD
+    assert status(lab) == {}
+
+
 def test_a_node_that_takes_writes_is_refused_and_said(lab: Lab, store: Store, wish: Wish) -> None:
     sql(lab, "db2", "SET GLOBAL read_only = OFF")
     done = back(store, wish)

@@ -92,25 +92,28 @@ def errant_of(
 
 
 def on_record(store: Store, cluster: str, node: str) -> ReturnedNode | None:
-    found = store.read(returned_path(cluster, node), ReturnedNode)
+    """None also where it cannot be read."""
+    try:
+        found = store.read(returned_path(cluster, node), ReturnedNode)
+    except InvalidInput:
+        return None
     return found.value if found else None
 
 
 def stage_of(store: Store, cluster: str, node: str) -> Stage | None:
+    """A record that cannot be read says the worst that it might have said."""
     entry = on_record(store, cluster, node)
-    return entry.stage if entry else None
+    if entry is not None:
+        return entry.stage
+    return None if store.version(returned_path(cluster, node)) is None else Stage.COPYING
 
 
 def note(store: Store, cluster: str, entry: ReturnedNode) -> bool:
     """Whether the record says something else now than before."""
-    path = returned_path(cluster, entry.node)
-    try:
-        found = store.read(path, ReturnedNode)
-    except InvalidInput:
-        found = None
-    if found is not None and found.value.same_as(entry):
+    found = on_record(store, cluster, entry.node)
+    if found is not None and found.same_as(entry):
         return False
-    store.put(path, entry)
+    store.put(returned_path(cluster, entry.node), entry)
     return True
 
 

@@ -24,7 +24,7 @@ from .copying import Attempt, Copying, attempt
 from .jobs import Record, read_record
 from .parallel import for_each_node
 from .permit import maintenance_plan
-from .rejoin import Found, await_answer, look, replicates
+from .rejoin import Found, await_answer, keep_read_only, look, replicates
 from .repair import check_ours
 from .returned import errant_of, must_be_writable, note, on_record, stage_of
 from .survey import Survey
@@ -226,7 +226,7 @@ def _carry_out(
         entry = replace(entry, donor=donor.name)
         note(store, cluster, entry)
         if not number:
-            _cut_loose(node, order.copying.login)
+            _cut_loose(store, record, node, order.copying.login)
         done = attempt(order.copying, node, donor)
         if not done.fault:
             note(store, cluster, replace(entry, stage=Stage.COPIED))
@@ -251,12 +251,13 @@ def _await_back(node: Node, order: Order) -> None:
         raise PostconditionFailed(f"{node.name} does not answer after a copy that failed ({fault}); start its mysqld")
 
 
-def _cut_loose(node: Node, login: Login) -> None:
-    """It receives nothing any more, and so is nobody's candidate while its data is exchanged."""
+def _cut_loose(store: Store, record: Record, node: Node, login: Login) -> None:
+    """It receives nothing any more, and so is nobody's candidate while its data is exchanged. A job that has chosen it
+    before that is seen by the last look."""
+    keep_read_only(store, record, node, login, "rebuild")
     with connect(node.address, node.port, login) as server:
-        if not server.state().super_read_only:
-            server.set_super_read_only(True)
         server.forget_source()
+    check_ours(store, record, "rebuild")
 
 
 def _told(node: Node, done: Attempt, failed: int) -> str:

@@ -174,10 +174,22 @@ def _quarantine(store: Store, record: Record, node: Node, wish: Wish, plain: Rej
         seconds=wish.account_seconds,
         now_at=wish.now_at,
     )
+    changed = note(
+        store, cluster, errant.noted(node.name, Stage.QUARANTINED, plain.sentence, wish.by, wish.now_at)
+    )
     file = errant.keep(wish.folder)
-    entry = errant.noted(node.name, Stage.QUARANTINED, plain.sentence, wish.by, wish.now_at)
-    changed = note(store, cluster, entry)
     return replace(plain, changed=changed, file=file, sentence=f"{plain.sentence}; it is in quarantine")
+
+
+def keep_read_only(store: Store, record: Record, node: Node, login: Login, what: str) -> None:
+    """See that it is super_read_only, unless somebody has promoted it since it was looked at."""
+    with connect(node.address, node.port, login) as server:
+        state = server.state()
+        check_ours(store, record, what)
+        if state.writable:
+            raise Refused(f"{node.name} takes writes now; find out who made it so, and run this again")
+        if not state.super_read_only:
+            server.set_super_read_only(True)
 
 
 def _free_name(taken: set[str]) -> str:
@@ -234,9 +246,7 @@ def _admit(
         raise PostconditionFailed(f"{node.name} was not asked and cannot be admitted")
     if check:
         return replace(plain, changed=True, sentence=f"{plain.sentence}; {node.name} would follow {primary.name}")
-    with connect(node.address, node.port, login) as server:
-        if not server.state().super_read_only:
-            server.set_super_read_only(True)
+    keep_read_only(store, record, node, login, "rejoin")
     errand = Errand(
         node=node,
         channel=_channel(store, record, node, wish, found.survey, login),

@@ -23,8 +23,8 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.copyin
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.rebuild import Order, Rebuilt, rebuild
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.rejoin import rejoin
 from tests.contract.by_hand import await_caught_up, await_that, has_row, sql, value, write_row
-from tests.contract.test_mysql_follow import errant_transaction, options, status
-from tests.contract.test_mysql_rejoin import LOGIN_SOON, NODES, NOW_AT, WISH, on_record, store
+from tests.contract.test_mysql_follow import NODES, errant_transaction, options, status
+from tests.contract.test_mysql_rejoin import LOGIN_SOON, NOW_AT, WISH, on_record, store
 from tests.contract.test_mysql_repair import job
 from tests.lab.lab import Lab
 

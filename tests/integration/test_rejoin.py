@@ -146,9 +146,7 @@ def interrupted_once(world: World, node: str, how: Callable[[World, str, int], N
         while not hit and not ended.wait(0.05):
             with suppress(LabError, OSError, *template.ERRORS):
                 status = world.sql(node, "SELECT PID, STATE FROM performance_schema.clone_status")
-                begun = world.sql(
-                    node, "SELECT STATE FROM performance_schema.clone_progress WHERE STAGE = 'FILE COPY'"
-                )
+                begun = world.sql(node, "SELECT STATE FROM performance_schema.clone_progress WHERE STAGE = 'FILE COPY'")
                 if status.get("STATE") == "In Progress" and begun.get("STATE") == "In Progress":
                     hit.append(int(status["PID"]))
                     how(world, node, hit[0])

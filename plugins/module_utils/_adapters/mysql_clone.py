@@ -86,9 +86,7 @@ def clone_from(server: Server, host: str, port: int, login: Login, *, encrypted:
     Raises MysqlError, whose code says how it ended; see clone.py. The server keeps the password out of its logs.
     """
     ending = " REQUIRE SSL" if encrypted else ""
-    server.query(
-        f"CLONE INSTANCE FROM %s@%s:{int(port)} IDENTIFIED BY %s{ending}", (login.user, host, login.password)
-    )
+    server.query(f"CLONE INSTANCE FROM %s@%s:{int(port)} IDENTIFIED BY %s{ending}", (login.user, host, login.password))
 
 
 def end_copy(server: Server, session: int) -> None:

@@ -66,9 +66,7 @@ REFUSALS: tuple[Refusal, ...] = (
         lambda one: one.writable,
     ),
     Refusal("{one.node} could not be a replica afterwards: {one.unfit}", lambda one: bool(one.unfit)),
-    Refusal(
-        "{names} replicate from {one.node}; let them follow {one.primary} first", lambda one: bool(one.followers)
-    ),
+    Refusal("{names} replicate from {one.node}; let them follow {one.primary} first", lambda one: bool(one.followers)),
     Refusal(
         "a CLONE is running on {one.node} already (session {one.copying}); wait for it, or end it by KILL QUERY",
         lambda one: bool(one.copying),

@@ -101,9 +101,7 @@ def _carry_out(how: Copying, node: Node, donor: Node, carrier: Server) -> tuple[
     """MySQL's error number, None where the statement succeeded, its text, and how far the copy was."""
     session = carrier.identity()
     with ThreadPoolExecutor(1, "clone") as beside:
-        work = beside.submit(
-            clone_from, carrier, donor.address, donor.port, how.login, encrypted=how.encrypted
-        )
+        work = beside.submit(clone_from, carrier, donor.address, donor.port, how.login, encrypted=how.encrypted)
         last = _watch(how, node, session, work)
     try:
         work.result()

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field, replace
 
 from .._adapters.agent import TlsFiles
-from .._adapters.mysql import Login, MysqlError, connect
+from .._adapters.mysql import MysqlError, connect
 from .._adapters.mysql_clone import copy_of, data_bytes, has_plugin
 from .._adapters.mysql_facts import facts_of
 from .._adapters.zookeeper import Store
@@ -21,11 +21,10 @@ from .._core.rebuild import Donor, Donors, Recipient, choose_donors, refusal_of,
 from .._core.rejoin import Course, shortened
 from .._core.returned import ReturnedNode, Stage
 from .copying import Attempt, Copying, attempt
-from .jobs import Record, read_record
+from .jobs import read_record
 from .parallel import for_each_node
 from .permit import maintenance_plan
-from .rejoin import Found, await_answer, keep_read_only, look, replicates
-from .repair import check_ours
+from .rejoin import Found, Place, await_answer, keep_read_only, look, replicates
 from .returned import errant_of, must_be_writable, note, on_record, stage_of
 from .survey import Survey
 
@@ -67,15 +66,15 @@ class Rebuilt:
     last: Copy = field(default_factory=Copy)
 
 
-def _recipient(record: Record, node: Node, order: Order, found: Found) -> Recipient:
-    one, seen = found.one, found.survey
+def _recipient(place: Place, order: Order, found: Found) -> Recipient:
+    node, one, seen = place.node, found.one, found.survey
     copying, followers = 0, tuple[str, ...]()
     if seen is not None and not one.unreached:
         followers = tuple(sorted(name for name, source in seen.sources.items() if source == node.name))
-        copying = _copying(node, order.copying.login)
+        copying = _copying(place)
     return Recipient(
         node=node.name,
-        primary=record.state.value.primary,
+        primary=place.primary.name,
         confirm=order.confirm,
         job=one.job,
         unreached=one.unreached if seen is not None else "",
@@ -86,17 +85,17 @@ def _recipient(record: Record, node: Node, order: Order, found: Found) -> Recipi
     )
 
 
-def _copying(node: Node, login: Login) -> int:
+def _copying(place: Place) -> int:
     """The session of a CLONE that lives; what a dead one has left behind does not count."""
-    with connect(node.address, node.port, login) as server:
+    with connect(place.node.address, place.node.port, place.login) as server:
         copy = copy_of(server)
         if copy.state != IN_PROGRESS:
             return 0
         return copy.session if copy.session in {each.id for each in server.sessions()} else 0
 
 
-def _donors(store: Store, record: Record, node: Node, order: Order, found: Found, seen: Survey) -> list[Donor]:
-    spec, primary = record.spec, record.state.value.primary
+def _donors(place: Place, order: Order, found: Found, seen: Survey) -> list[Donor]:
+    store, spec, node, primary = place.store, place.record.spec, place.node, place.primary.name
     plan = maintenance_plan(store, spec.cluster)
     mine = version_of(seen.states[node.name].version)
 
@@ -114,7 +113,7 @@ def _donors(store: Store, record: Record, node: Node, order: Order, found: Found
         if other.name not in seen.states:
             return replace(blank, unreached=seen.unreached[other.name])
         try:
-            with connect(other.address, other.port, order.copying.login) as server:
+            with connect(other.address, other.port, place.login) as server:
                 filters, plugin = facts_of(server).filters, has_plugin(server)
         except MysqlError as error:
             return replace(blank, unreached=str(error))
@@ -154,20 +153,20 @@ def rebuild(store: Store, cluster: str, order: Order, *, check: bool = False) ->
     The node is not admitted by this; see rejoin.py.
     """
     record = read_record(store, cluster)
-    node, login = record.spec.node(order.node), order.copying.login
+    place = Place(store, record, record.spec.node(order.node), order.copying.login)
     if order.donor is not None:
         record.spec.node(order.donor)
-    found = look(store, record, node, login)
-    refusal = refusal_of(_recipient(record, node, order, found), confirmed=not check)
+    found = look(place)
+    refusal = refusal_of(_recipient(place, order, found), confirmed=not check)
     if refusal or found.survey is None:
-        raise Refused(refusal or f"{node.name} was not asked")
-    donors = _chosen(order, node, choose_donors(_donors(store, record, node, order, found, found.survey)))
+        raise Refused(refusal or f"{order.node} was not asked")
+    donors = _chosen(order, place.node, choose_donors(_donors(place, order, found, found.survey)))
     best = record.spec.node(donors.ranking[0])
-    with connect(best.address, best.port, login) as server:
+    with connect(best.address, best.port, place.login) as server:
         size = data_bytes(server)
     planned = Rebuilt(
         sentence="",
-        address=node.address,
+        address=place.node.address,
         donor=best.name,
         donors=donors,
         bytes=size,
@@ -175,32 +174,31 @@ def rebuild(store: Store, cluster: str, order: Order, *, check: bool = False) ->
         file="none: nothing was done",
     )
     if check:
-        return replace(planned, sentence=_rehearsed(node, found, planned))
+        return replace(planned, sentence=_rehearsed(place.node, found, planned))
     must_be_writable(order.folder)
-    entry, file = _named(store, record, node, order, found)
-    return _carry_out(store, record, node, order, entry, replace(planned, file=file))
+    entry, file = _named(place, order, found)
+    return _carry_out(place, order, entry, replace(planned, file=file))
 
 
-def _named(store: Store, record: Record, node: Node, order: Order, found: Found) -> tuple[ReturnedNode, str]:
+def _named(place: Place, order: Order, found: Found) -> tuple[ReturnedNode, str]:
     """What only the node has, as it goes on record, and the file of its rows. Where an earlier rebuild has destroyed it
     already, what that one has put on record."""
-    cluster, because = record.spec.cluster, "it is rebuilt"
-    earlier = on_record(store, cluster, node.name)
+    because, name = "it is rebuilt", place.node.name
+    earlier = on_record(place.store, place.cluster, name)
     if earlier is not None and found.one.unfinished_copy:
-        return replace(earlier, stage=Stage.COPYING, because=because, by=order.by, at=order.now_at), (
-            "none: an earlier rebuild has removed the binary logs"
-        )
+        again = replace(earlier, stage=Stage.COPYING, because=because, by=order.by, at=order.now_at)
+        return again, "none: an earlier rebuild has removed the binary logs"
     errant = errant_of(
         order.agents,
-        cluster,
-        node,
+        place.cluster,
+        place.node,
         found.one,
-        epoch=record.state.value.epoch,
+        epoch=place.epoch,
         seconds=order.account_seconds,
         now_at=order.now_at,
     )
     file = errant.keep(order.folder)
-    return errant.noted(node.name, Stage.COPYING, because, order.by, order.now_at), file
+    return errant.noted(name, Stage.COPYING, because, order.by, order.now_at), file
 
 
 def _rehearsed(node: Node, found: Found, planned: Rebuilt) -> str:
@@ -211,25 +209,23 @@ def _rehearsed(node: Node, found: Found, planned: Rebuilt) -> str:
     return f"{said}; it has nothing that {found.one.primary} has not"
 
 
-def _carry_out(
-    store: Store, record: Record, node: Node, order: Order, entry: ReturnedNode, planned: Rebuilt
-) -> Rebuilt:
+def _carry_out(place: Place, order: Order, entry: ReturnedNode, planned: Rebuilt) -> Rebuilt:
     """Attempt by attempt, the next donor each time."""
-    cluster, ranking, faults = record.spec.cluster, planned.donors.ranking, list[str]()
+    node, ranking, faults = place.node, planned.donors.ranking, list[str]()
     for number in range(order.retries + 1):
-        donor = record.spec.node(ranking[number % len(ranking)])
+        donor = place.record.spec.node(ranking[number % len(ranking)])
         if number:
             order.copying.tell(f"{node.name}: {faults[-1]}; again from {donor.name} in {order.retry_seconds:g} s")
             time.sleep(order.retry_seconds)
             _await_back(node, order)
-        check_ours(store, record, "rebuild")
+        place.check_ours("rebuild")
         entry = replace(entry, donor=donor.name)
-        note(store, cluster, entry)
+        note(place.store, place.cluster, entry)
         if not number:
-            _cut_loose(store, record, node, order.copying.login)
+            _cut_loose(place)
         done = attempt(order.copying, node, donor)
         if not done.fault:
-            note(store, cluster, replace(entry, stage=Stage.COPIED))
+            note(place.store, place.cluster, replace(entry, stage=Stage.COPIED))
             return replace(
                 planned,
                 sentence=_told(node, done, len(faults)),
@@ -251,13 +247,13 @@ def _await_back(node: Node, order: Order) -> None:
         raise PostconditionFailed(f"{node.name} does not answer after a copy that failed ({fault}); start its mysqld")
 
 
-def _cut_loose(store: Store, record: Record, node: Node, login: Login) -> None:
+def _cut_loose(place: Place) -> None:
     """It receives nothing any more, and so is nobody's candidate while its data is exchanged. A job that has chosen it
     before that is seen by the last look."""
-    keep_read_only(store, record, node, login, "rebuild")
-    with connect(node.address, node.port, login) as server:
+    keep_read_only(place, "rebuild")
+    with connect(place.node.address, place.node.port, place.login) as server:
         server.forget_source()
-    check_ours(store, record, "rebuild")
+    place.check_ours("rebuild")
 
 
 def _told(node: Node, done: Attempt, failed: int) -> str:

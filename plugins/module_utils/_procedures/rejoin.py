@@ -52,6 +52,31 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """The node, and the cluster's record by which it is judged."""
+
+    store: Store
+    record: Record
+    node: Node
+    login: Login
+
+    @property
+    def cluster(self) -> str:
+        return self.record.spec.cluster
+
+    @property
+    def epoch(self) -> int:
+        return self.record.state.value.epoch
+
+    @property
+    def primary(self) -> Node:
+        return self.record.spec.node(self.record.state.value.primary)
+
+    def check_ours(self, what: str) -> None:
+        check_ours(self.store, self.record, what)
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """``survey``: None where nobody had to be asked."""
 
@@ -97,10 +122,10 @@ def replicates(found: Survey, name: str) -> bool:
     return follows(found.states[name], channel.name, found.source_uuid(name))
 
 
-def look(store: Store, record: Record, node: Node, login: Login, wait_seconds: float = 0.0) -> Found:
+def look(place: Place, wait_seconds: float = 0.0) -> Found:
     """Ask the node, then the primary, and decide. Raises Unavailable when the primary does not answer."""
-    spec, primary = record.spec, record.spec.node(record.state.value.primary)
-    job = record.job.value if record.job else None
+    node, primary, login = place.node, place.primary, place.login
+    job = place.record.job.value if place.record.job else None
     open_job = job.id if job and not job.state.ended else ""
     one = Returned(node=node.name, primary=primary.name, job=open_job, unreached=NOT_ASKED)
     decision = decide(one)
@@ -108,18 +133,19 @@ def look(store: Store, record: Record, node: Node, login: Login, wait_seconds: f
         return Found(one, decision)
     if wait_seconds:
         await_answer(node, login, wait_seconds)
-    found = survey(store, spec, login, primary=primary.name, former=job.old_primary if job else None)
+    former = job.old_primary if job else None
+    found = survey(place.store, place.record.spec, login, primary=primary.name, former=former)
     _check_primary(found, primary.name)
     if node.name not in found.states:
         one = replace(one, unreached=found.unreached[node.name])
         return Found(one, decide(one), found)
-    one = _compared(store, record, node, found, login)
+    one = _compared(place, found)
     return Found(one, decide(one), found)
 
 
-def _compared(store: Store, record: Record, node: Node, found: Survey, login: Login) -> Returned:
-    cluster, primary = record.spec.cluster, record.spec.node(record.state.value.primary)
-    state, stage = found.states[node.name], stage_of(store, cluster, node.name)
+def _compared(place: Place, found: Survey) -> Returned:
+    node, primary, login = place.node, place.primary, place.login
+    state, stage = found.states[node.name], stage_of(place.store, place.cluster, node.name)
     with connect(node.address, node.port, login) as server:
         facts, copy = facts_of(server), copy_of(server)
     with connect(primary.address, primary.port, login) as server:
@@ -146,46 +172,46 @@ def rejoin(store: Store, cluster: str, wish: Wish, login: Login, *, check: bool 
     """Blocking. ``check``: only say what would be done."""
     record = read_record(store, cluster)
     node = record.spec.node(wish.node)
-    found = look(store, record, node, login, wish.wait_seconds)
+    place = Place(store, record, node, login)
+    found = look(place, wish.wait_seconds)
     one, decision = found.one, found.decision
     plain = Rejoined(course=decision.course, sentence=f"{node.name}: {decision.because}", one=one)
     if decision.course.refused or decision.course is Course.REBUILD:
         return plain
     if decision.course is Course.QUARANTINE:
-        return _quarantine(store, record, node, wish, plain, check=check)
+        return _quarantine(place, wish, plain, check=check)
     if decision.course is Course.REPLICA and not (wish.renew and wish.account):
         known = stage_of(store, cluster, node.name) is not None
         changed = known if check else forget(store, cluster, node.name)
         return replace(plain, admitted=True, changed=changed)
-    return _admit(store, record, node, wish, found, plain, login, check=check)
+    return _admit(place, wish, found, plain, check=check)
 
 
-def _quarantine(store: Store, record: Record, node: Node, wish: Wish, plain: Rejoined, *, check: bool) -> Rejoined:
+def _quarantine(place: Place, wish: Wish, plain: Rejoined, *, check: bool) -> Rejoined:
     """It is left as it is: super_read_only, and compared again whenever somebody asks."""
-    cluster = record.spec.cluster
     if check:
         return replace(plain, changed=True, sentence=f"{plain.sentence}; it would be put into quarantine")
     errant = errant_of(
         wish.agents,
-        cluster,
-        node,
+        place.cluster,
+        place.node,
         plain.one,
-        epoch=record.state.value.epoch,
+        epoch=place.epoch,
         seconds=wish.account_seconds,
         now_at=wish.now_at,
     )
-    changed = note(
-        store, cluster, errant.noted(node.name, Stage.QUARANTINED, plain.sentence, wish.by, wish.now_at)
-    )
+    entry = errant.noted(place.node.name, Stage.QUARANTINED, plain.sentence, wish.by, wish.now_at)
+    changed = note(place.store, place.cluster, entry)
     file = errant.keep(wish.folder)
     return replace(plain, changed=changed, file=file, sentence=f"{plain.sentence}; it is in quarantine")
 
 
-def keep_read_only(store: Store, record: Record, node: Node, login: Login, what: str) -> None:
+def keep_read_only(place: Place, what: str) -> None:
     """See that it is super_read_only, unless somebody has promoted it since it was looked at."""
-    with connect(node.address, node.port, login) as server:
+    node = place.node
+    with connect(node.address, node.port, place.login) as server:
         state = server.state()
-        check_ours(store, record, what)
+        place.check_ours(what)
         if state.writable:
             raise Refused(f"{node.name} takes writes now; find out who made it so, and run this again")
         if not state.super_read_only:
@@ -197,8 +223,9 @@ def _free_name(taken: set[str]) -> str:
     return "" if "" not in taken else "altair"
 
 
-def _channel(store: Store, record: Record, node: Node, wish: Wish, found: Survey, login: Login) -> str:
+def _channel(place: Place, wish: Wish, found: Survey) -> str:
     """The channel that is to lead to the primary, made if there is none, or anew."""
+    node, primary = place.node, place.primary
     ours = found.channels.get(node.name)
     if ours is not None and (wish.account is None or not wish.renew):
         return ours.name
@@ -207,13 +234,12 @@ def _channel(store: Store, record: Record, node: Node, wish: Wish, found: Survey
             f"{node.name} has no replication channel from a node of the cluster; give the account it is to receive by"
             " in replication_config_file (altair_replication_credentials_file)"
         )
-    primary = record.spec.node(record.state.value.primary)
-    others = {each.name for each in found.states[node.name].channels if ours is None or each.name != ours.name}
-    name = ours.name if ours is not None else _free_name(others)
-    with connect(node.address, node.port, login) as server:
-        check_ours(store, record, "rejoin")
+    taken = {each.name for each in found.states[node.name].channels}
+    name = ours.name if ours is not None else _free_name(taken)
+    with connect(node.address, node.port, place.login) as server:
+        place.check_ours("rejoin")
         if ours is not None:
-            _check_can_be_sent_again(server.state().gtid_executed, primary, login)
+            _check_can_be_sent_again(server.state().gtid_executed, primary, place.login)
             forget_channel(server, name)
         introduce(server, name, primary.address, primary.port, wish.account)
     return name
@@ -230,35 +256,25 @@ def _check_can_be_sent_again(executed: str, primary: Node, login: Login) -> None
         )
 
 
-def _admit(
-    store: Store,
-    record: Record,
-    node: Node,
-    wish: Wish,
-    found: Found,
-    plain: Rejoined,
-    login: Login,
-    *,
-    check: bool,
-) -> Rejoined:
-    primary = record.spec.node(record.state.value.primary)
-    if found.survey is None:
+def _admit(place: Place, wish: Wish, found: Found, plain: Rejoined, *, check: bool) -> Rejoined:
+    node, primary, seen = place.node, place.primary, found.survey
+    if seen is None:
         raise PostconditionFailed(f"{node.name} was not asked and cannot be admitted")
     if check:
         return replace(plain, changed=True, sentence=f"{plain.sentence}; {node.name} would follow {primary.name}")
-    keep_read_only(store, record, node, login, "rejoin")
+    keep_read_only(place, "rejoin")
     errand = Errand(
         node=node,
-        channel=_channel(store, record, node, wish, found.survey, login),
+        channel=_channel(place, wish, seen),
         primary=primary,
-        source_uuid=found.survey.states[primary.name].server_uuid,
-        cluster_uuids=found.survey.uuids,
-        login=login,
+        source_uuid=seen.states[primary.name].server_uuid,
+        cluster_uuids=seen.uuids,
+        login=place.login,
         seconds=wish.seconds,
-        still_ours=lambda: check_ours(store, record, "rejoin"),
+        still_ours=lambda: place.check_ours("rejoin"),
     )
     done: Followed = follow_primary(errand)
     if not done.following:
         raise PostconditionFailed(f"{done.sentence}; mend it and run this again")
-    forget(store, record.spec.cluster, node.name)
+    forget(place.store, place.cluster, node.name)
     return replace(plain, changed=True, admitted=True, sentence=f"{plain.sentence}; {done.sentence}")

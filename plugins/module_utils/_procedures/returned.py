@@ -64,9 +64,7 @@ def errant_of(
 ) -> Errant:
     """GTIDs by mysqld's own word; the rows by its binary logs, which its agent reads."""
     name = f"{cluster}-{epoch}-{node.name}-errant"
-    question = SalvageRequest(
-        cluster=cluster, node=node.name, job=name, epoch=epoch, have=str(one.has), rows=True
-    )
+    question = SalvageRequest(cluster=cluster, node=node.name, job=name, epoch=epoch, have=str(one.has), rows=True)
     found: tuple[GtidSet | None, str, tuple[LostTransaction, ...]] = (None, "", ())
     if one.errant:
         found = logs_of(agents, node, question, seconds)
@@ -86,9 +84,7 @@ def errant_of(
     )
     account = replace(manifest.account, learned="its own gtid_executed", unknown="")
     missing = unread or "its binary logs do not hold them any more"
-    return Errant(
-        manifest=replace(manifest, account=account), rows_unread=missing if manifest.without_rows else ""
-    )
+    return Errant(manifest=replace(manifest, account=account), rows_unread=missing if manifest.without_rows else "")
 
 
 def on_record(store: Store, cluster: str, node: str) -> ReturnedNode | None:

@@ -23,6 +23,6 @@ def test_a_file_that_cannot_be_used_is_named_and_nothing_of_it_told(tmp_path: Pa
     file = tmp_path / "repl.cnf"
     if text is not None:
         file.write_text(text)
-    with pytest.raises(InvalidInput, match="repl.cnf") as caught:
+    with pytest.raises(InvalidInput, match=r"repl\.cnf") as caught:
         read_channel_account(str(file))
     assert "password=x" not in str(caught.value)

@@ -69,9 +69,7 @@ def test_an_empty_one_is_rebuilt_even_where_all_binary_logs_are_there() -> None:
 def test_one_that_lacks_what_is_purged_is_rebuilt_and_told_what_that_is() -> None:
     decision = decide(node(frozenset({1}), frozenset({1, 2, 3}), frozenset({1, 2})))
     assert decision.course is Course.REBUILD
-    assert decision.because == (
-        f"it lacks 1 transactions that the binary logs of db2 have no longer ({UUID_A}:2)"
-    )
+    assert decision.because == (f"it lacks 1 transactions that the binary logs of db2 have no longer ({UUID_A}:2)")
 
 
 def test_what_an_interrupted_rebuild_has_left_is_never_admitted_whatever_its_gtid_set_says() -> None:

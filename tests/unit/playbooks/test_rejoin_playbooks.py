@@ -27,9 +27,7 @@ def tasks(path: str) -> list[dict[str, Any]]:
 
 def ours(path: str) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
     """The module, its arguments and the task."""
-    return [
-        (key.removeprefix(OURS), task[key], task) for task in tasks(path) for key in task if key.startswith(OURS)
-    ]
+    return [(key.removeprefix(OURS), task[key], task) for task in tasks(path) for key in task if key.startswith(OURS)]
 
 
 @pytest.mark.parametrize("name", ["rejoin", "rebuild"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from threading import Event, Thread
@@ -37,7 +37,7 @@ COPYING = Copying(
     bounds=Bounds(),
     encrypted=True,
     seconds_max=120.0,
-    restart_seconds=60.0,
+    restart_seconds=30.0,
     tell=TOLD.append,
 )
 ORDER = Order(
@@ -59,21 +59,27 @@ def admit(lab: Lab, store: Store) -> None:
     assert done.admitted, done.sentence
 
 
+def by_an_operator(lab: Lab, session: int) -> None:
+    sql(lab, "db2", f"KILL QUERY {session}")
+
+
+def by_death(lab: Lab, _session: int) -> None:
+    lab.host("db2").kill("mysqld")
+    lab.host("db2").start("mysqld")
+
+
 @contextmanager
-def interrupted(lab: Lab, times: int = 1) -> Iterator[None]:
-    """Kill the copy on db2, by an operator's KILL QUERY, each time that one copies files."""
+def interrupted(lab: Lab, how: Callable[[Lab, int], None] = by_an_operator) -> Iterator[None]:
+    """Once, as soon as db2 has begun to remove what it has."""
     ended = Event()
 
     def work() -> None:
-        left = times
-        while left and not ended.wait(0.02):
+        while not ended.wait(0.02):
             with connect(NODES["db2"].address, NODES["db2"].port, LOGIN_SOON) as server:
                 copy = copy_of(server)
             if copy.unfinished and copy.state == "In Progress":
-                sql(lab, "db2", f"KILL QUERY {copy.session}")
-                left -= 1
-                while not ended.wait(0.02) and copy_is_running(copy.session):
-                    pass
+                how(lab, copy.session)
+                return
 
     thread = Thread(target=work, daemon=True)
     thread.start()
@@ -82,12 +88,6 @@ def interrupted(lab: Lab, times: int = 1) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
-
-
-def copy_is_running(session: int) -> bool:
-    with connect(NODES["db2"].address, NODES["db2"].port, LOGIN_SOON) as server:
-        found = copy_of(server)
-    return found.session == session and found.state == "In Progress"
 
 
 def test_a_node_gets_all_data_of_its_donor_and_keeps_its_own_identity(lab: Lab, store: Store) -> None:
@@ -110,10 +110,13 @@ def test_a_node_gets_all_data_of_its_donor_and_keeps_its_own_identity(lab: Lab, 
     assert value(lab, "db2", "CONCAT(@@read_only, @@super_read_only)") == "11"
 
 
-def test_a_copy_that_is_killed_is_begun_again_and_ends(lab: Lab, store: Store) -> None:
+@pytest.mark.parametrize("how", [by_an_operator, by_death])
+def test_a_copy_that_is_interrupted_is_begun_again_and_ends(
+    lab: Lab, store: Store, how: Callable[[Lab, int], None]
+) -> None:
     TOLD.clear()
     slow = replace(ORDER, copying=replace(COPYING, bounds=SLOW))
-    with interrupted(lab):
+    with interrupted(lab, how):
         done = rebuild(store, "orders", slow)
     assert len(done.attempts) == 1
     assert done.attempts[0].startswith("no copy of db1: ")

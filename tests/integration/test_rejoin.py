@@ -92,8 +92,8 @@ def test_an_old_primary_that_comes_back_is_compared_and_then_follows_the_new_one
     done = world.replaced_after(lambda node: kill_mysqld(world, node))
     come_back(world, done.old)
     assert source_of(world, done.old) == ""
-    rehearsed = world.by_hand("rejoin", node=done.old, **account(world))
-    assert f"{done.old} follows {done.new}" in rehearsed
+    printed = world.by_hand("rejoin", node=done.old, **account(world))
+    assert f"{done.old} follows {done.new}" in printed
     assert_replica(world, done.old)
     again = world.by_hand("rejoin", node=done.old, **account(world))
     assert f"it replicates from {done.new} already" in again

@@ -23,7 +23,7 @@ from .._adapters.mysql_clone import (
 )
 from .._core.clone import FAILED, IN_PROGRESS, Copy, Ending, ending_of
 from .._core.cluster import Node
-from .._core.errors import Refused, Unavailable
+from .._core.errors import Refused
 from .._core.rebuild import Bounds
 
 WATCH_SECONDS = 1.0  # each look is a connection to a server that is at work
@@ -46,12 +46,14 @@ class Copying:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Attempt:
-    """``fault``: why there is no copy; empty when there is. ``needs_start``: mysqld has shut down and waits for a
-    person, or for tasks of theirs. ``last``: what the server said of the copy when it last answered."""
+    """``fault``: why there is no copy; empty when there is. ``needs_start``: mysqld has gone and waits for a person, or
+    for tasks of theirs. ``certain``: else it has gone without a word, and says when it is back what came of it.
+    ``last``: what the server said of the copy when it last answered."""
 
     donor: str
     fault: str = ""
     needs_start: bool = False
+    certain: bool = True
     last: Copy = field(default_factory=Copy)
 
 
@@ -76,7 +78,7 @@ def _ensure_plugin(node: Node, login: Login) -> None:
 
 
 def attempt(how: Copying, node: Node, donor: Node) -> Attempt:
-    """Blocking. Raises Unavailable where nobody can say what came of it."""
+    """Blocking."""
     try:
         for each in (donor, node):
             _ensure_plugin(each, how.login)
@@ -93,8 +95,11 @@ def attempt(how: Copying, node: Node, donor: Node) -> Attempt:
     if ending is Ending.TO_START:
         _await_end(how, node)
         return Attempt(donor=donor.name, needs_start=True, last=last)
-    fault, last = _await_start(how, node, before, copied=ending is Ending.RESTARTS)
-    return Attempt(donor=donor.name, fault=fault and f"{fault} ({said})" if said else fault, last=last)
+    copied = ending is Ending.RESTARTS
+    fault, last = _await_start(how, node, before, copied=copied)
+    if fault is None:
+        return Attempt(donor=donor.name, needs_start=True, certain=copied, last=last)
+    return Attempt(donor=donor.name, fault=f"{fault} ({said})" if fault and said else fault, last=last)
 
 
 def _carry_out(how: Copying, node: Node, donor: Node, carrier: Server) -> tuple[int | None, str, Copy]:
@@ -138,12 +143,14 @@ def _await_end(how: Copying, node: Node) -> None:
         time.sleep(LOOK_SECONDS)
 
 
-def _await_start(how: Copying, node: Node, before: Copy, *, copied: bool) -> tuple[str, Copy]:
-    """Until the server is back and says what came of the copy; why there is none, and its last word.
+def _await_start(how: Copying, node: Node, before: Copy, *, copied: bool) -> tuple[str | None, Copy]:
+    """Until the server is back and says what came of the copy: why there is none, and its last word. None: it is not
+    back in time.
 
     ``before``: what it said of an earlier one. ``copied``: the statement has succeeded. A server whose clone plugin was
     not the donor's, too, has none any more.
     """
+    last = Copy()
     ended = told_at = heard_at = time.monotonic()
     while True:
         since = time.monotonic() - ended
@@ -157,10 +164,7 @@ def _await_start(how: Copying, node: Node, before: Copy, *, copied: bool) -> tup
             if last.state == IN_PROGRESS and since < how.seconds_max:  # only our own connection is gone
                 heard_at = time.monotonic()
         if time.monotonic() - heard_at > how.restart_seconds:
-            raise Unavailable(
-                f"mysqld of {node.name} is not back {how.restart_seconds:g} s after the copy; start it, look at its"
-                " log, and run this again"
-            )
+            return None, last
         if time.monotonic() - told_at >= TELL_SECONDS:
             told_at = time.monotonic()
             how.tell(f"{node.name}: waiting for its mysqld")

@@ -225,7 +225,8 @@ def _carry_out(place: Place, order: Order, entry: ReturnedNode, planned: Rebuilt
             _cut_loose(place)
         done = attempt(order.copying, node, donor)
         if not done.fault:
-            note(place.store, place.cluster, replace(entry, stage=Stage.COPIED))
+            if done.certain:
+                note(place.store, place.cluster, replace(entry, stage=Stage.COPIED))
             return replace(
                 planned,
                 sentence=_told(node, done, len(faults)),
@@ -260,4 +261,8 @@ def _told(node: Node, done: Attempt, failed: int) -> str:
     said = f"{node.name} has a copy of {done.donor}"
     if failed:
         said += f", after {failed} attempts that failed"
+    if not done.certain:
+        return (
+            f"mysqld of {node.name} has gone while it copied {done.donor}; start it, and rejoin tells what came of it"
+        )
     return f"{said}; its mysqld has shut down and nobody supervises it, so start it" if done.needs_start else said

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql import connect
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql_channel import read_channel_account
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql_clone import copy_of
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store, open_store
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster import ClusterSpec, Dns
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput, Refused
@@ -29,7 +31,7 @@ from tests.contract import by_hand
 from tests.contract.by_hand import await_caught_up, has_row, sql, value, write_row
 from tests.contract.test_mysql_follow import GONE, LOGIN, NODES, errant_transaction, options, status
 from tests.contract.test_mysql_repair import job
-from tests.lab.addresses import HOSTS, ZOOKEEPER_PORT
+from tests.lab.addresses import HOSTS, MYSQL_PORT, ZOOKEEPER_PORT
 from tests.lab.credentials import PASSWORDS
 from tests.lab.lab import Lab
 
@@ -181,7 +183,11 @@ def test_a_node_that_lacks_what_is_purged_is_only_said_to_need_a_rebuild(lab: La
 
 def test_what_an_interrupted_rebuild_has_left_is_not_admitted(lab: Lab, store: Store, wish: Wish) -> None:
     cut_loose(lab)
-    entry = ReturnedNode(node="db2", stage=Stage.COPYING, because="a test", by="ann", at=1.0, donor="db1")
+    with connect(HOSTS["db2"], MYSQL_PORT, LOGIN) as server:  # of a rebuild that other tests may have made
+        earlier = copy_of(server).begun
+    entry = ReturnedNode(
+        node="db2", stage=Stage.COPYING, because="a test", by="ann", at=1.0, donor="db1", earlier_copy=earlier
+    )
     store.create(returned_path("orders", "db2"), entry)
     assert back(store, wish).course is Course.REBUILD
     assert status(lab) == {}

@@ -27,6 +27,7 @@ class ReturnedNode:
 
     ``errant``: the GTIDs that the primary never had, without ``gtids_left_out`` of the ``transactions``; of a rebuild
     those that it has destroyed. ``tables``: what they changed, where that could be read; ``rows_unread`` says why not.
+    ``earlier_copy``: when the copy began that the server had told of before this rebuild, which is not taken for it.
     """
 
     node: str
@@ -40,6 +41,7 @@ class ReturnedNode:
     gtids_left_out: int = 0
     tables: tuple[TableLoss, ...] = ()
     rows_unread: str = ""
+    earlier_copy: str = ""
 
     def __post_init__(self) -> None:
         try:

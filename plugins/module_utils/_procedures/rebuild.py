@@ -219,7 +219,7 @@ def _carry_out(place: Place, order: Order, entry: ReturnedNode, planned: Rebuilt
             time.sleep(order.retry_seconds)
             _await_back(node, order)
         place.check_ours("rebuild")
-        entry = replace(entry, donor=donor.name)
+        entry = replace(entry, donor=donor.name, earlier_copy=_earlier_copy(place))
         note(place.store, place.cluster, entry)
         if not number:
             _cut_loose(place)
@@ -240,6 +240,11 @@ def _carry_out(place: Place, order: Order, entry: ReturnedNode, planned: Rebuilt
         f"{node.name} was not rebuilt, in {len(faults)} attempts, and holds nothing that counts now"
         f" ({'; '.join(faults)}); mend it and run this again"
     )
+
+
+def _earlier_copy(place: Place) -> str:
+    with connect(place.node.address, place.node.port, place.login) as server:
+        return copy_of(server).begun
 
 
 def _await_back(node: Node, order: Order) -> None:

@@ -26,7 +26,7 @@ from .._core.topology import Move
 from .follow import Errand, Followed, follow_primary, follows
 from .jobs import Record, read_record
 from .repair import check_ours
-from .returned import errant_of, forget, note, stage_of
+from .returned import errant_of, forget, half_copied, note, stage_of
 from .survey import Survey, survey
 
 LOOK_SECONDS = 0.5
@@ -145,7 +145,7 @@ def look(place: Place, wait_seconds: float = 0.0) -> Found:
 
 def _compared(place: Place, found: Survey) -> Returned:
     node, primary, login = place.node, place.primary, place.login
-    state, stage = found.states[node.name], stage_of(place.store, place.cluster, node.name)
+    state = found.states[node.name]
     with connect(node.address, node.port, login) as server:
         facts, copy = facts_of(server), copy_of(server)
     with connect(primary.address, primary.port, login) as server:
@@ -160,7 +160,7 @@ def _compared(place: Place, found: Survey) -> Returned:
         twin=next(twins, ""),
         gtid_mode=facts.gtid_mode,
         writable=state.writable,
-        unfinished_copy=copy.unfinished or (stage is Stage.COPYING and not copy.finished),
+        unfinished_copy=half_copied(place.store, place.cluster, node.name, copy),
         held=held,
         follows=replicates(found, node.name),
         has=has,

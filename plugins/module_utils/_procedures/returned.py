@@ -12,6 +12,7 @@ from .._adapters.agent import TlsFiles
 from .._adapters.codec import encode
 from .._adapters.private_file import write_private
 from .._adapters.zookeeper import Store
+from .._core.clone import Copy
 from .._core.cluster import ClusterSpec, Node
 from .._core.errors import InvalidInput, Unavailable
 from .._core.gtid import GtidSet
@@ -102,6 +103,17 @@ def stage_of(store: Store, cluster: str, node: str) -> Stage | None:
     if entry is not None:
         return entry.stage
     return None if store.version(returned_path(cluster, node)) is None else Stage.COPYING
+
+
+def half_copied(store: Store, cluster: str, node: str, copy: Copy) -> bool:
+    """Whether what the node holds counts for nothing, because its data was removed for a copy that is not there.
+
+    ``copy``: the last one that the server tells of.
+    """
+    entry = on_record(store, cluster, node)
+    if entry is None or copy.unfinished:
+        return copy.unfinished or stage_of(store, cluster, node) is Stage.COPYING
+    return entry.stage is Stage.COPYING and not (copy.finished and copy.begun != entry.earlier_copy)
 
 
 def note(store: Store, cluster: str, entry: ReturnedNode) -> bool:

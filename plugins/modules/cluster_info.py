@@ -142,6 +142,9 @@ topology:
     maintenance:
       description: What holds for the node now.
       type: dict
+    returned:
+      description: Of a node on its way back into the cluster V(quarantined), V(copying) or V(copied).
+      type: str
     errors:
       description: What is wrong with it, each in a sentence.
       type: list
@@ -203,6 +206,10 @@ losses:
   description: What that job has lost, in one sentence; empty when nothing, or when no account was taken yet.
   returned: success
   type: str
+returned:
+  description: For each node on its way back into the cluster one sentence; see M(altair.mysql_ha.rejoin).
+  returned: success
+  type: dict
 lock:
   description: The orchestrator that is at work on the cluster, if any.
   returned: success
@@ -313,6 +320,7 @@ def _on_record(store: Store, parameters: Parameters) -> tuple[Status, Result]:
         "steps": [plain(each) for each in step_rows(overview.open_job)] if overview.open_job else [],
         "history": [plain(each) for each in history],
         "losses": losses,
+        "returned": {name: each.sentence for name, each in overview.returned.items()},
         "lock": overview.owner,
         "faults": list(overview.faults),
     }

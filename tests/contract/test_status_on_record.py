@@ -127,6 +127,21 @@ def test_garbage_in_one_place_is_named_and_all_else_is_told(plain: Any, root: st
     assert told["history"][-1]["job"] == "orders-8"
 
 
+def test_a_node_on_its_way_back_is_told_and_garbage_in_its_record_is_named(plain: Any, root: str) -> None:
+    back = {"node": "db1", "stage": "copying", "because": "it was asked for", "by": "ann", "at": 1.0, "donor": "db2"}
+    put(plain, f"{root}/clusters/orders/returned/db1", back)
+    told = status(root, cluster="orders")
+    assert list(told["returned"]) == ["db1"]
+    assert [row["returned"] for row in told["topology"]] == ["copying", None]
+    row = next(line for line in words(told["report"]) if line.startswith("db1"))
+    assert "mysqld_exited ? - copying it is mysqld_exited; its rebuild from db2 has not ended" in row
+    assert "db1: its rebuild from db2 has not ended" in words(status(root, clusters_info)["report"])[-1]
+    plain.set(f"{root}/clusters/orders/returned/db1", b"garbage")
+    told = status(root, cluster="orders")
+    assert told["returned"] == {}
+    assert f"{root}/clusters/orders/returned/db1 holds no valid ReturnedNode" in told["faults"][0]
+
+
 def test_garbage_in_a_nodes_health_leaves_that_node_unknown(plain: Any, root: str) -> None:
     put(plain, f"{root}/health/orders/db1", b"{}")
     told = status(root, cluster="orders")

@@ -18,6 +18,7 @@ from .lifecycle import JobState
 from .maintenance import Maintenance, MaintenancePlan
 from .manifest import LossAccount
 from .observation import LeaseState, Observation
+from .returned import ReturnedNode, Stage
 from .thresholds import Look
 from .znodes import ClusterState, Job, NodeHealth, Suspicion
 
@@ -32,7 +33,8 @@ class Role(StrEnum):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Overview:
     """A cluster as it is on record. ``health``: by node, without those that no monitor has said anything of.
-    ``owner``: of the cluster's lock. ``faults``: what could not be read and is left out, a sentence each."""
+    ``owner``: of the cluster's lock. ``returned``: the nodes on their way back into the cluster. ``faults``: what could
+    not be read and is left out, a sentence each."""
 
     spec: ClusterSpec
     state: ClusterState
@@ -41,6 +43,7 @@ class Overview:
     suspicion: Suspicion | None = None
     maintenance: MaintenancePlan = field(default_factory=MaintenancePlan)
     owner: str = ""
+    returned: Mapping[str, ReturnedNode] = field(default_factory=dict)
     faults: tuple[str, ...] = ()
 
     @property
@@ -59,7 +62,8 @@ class Overview:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NodeRow:
     """One node. ``lag_seconds``: of a replica, by what its agent finds now; None where nobody was asked or can tell.
-    ``lag_sure``: else it is at least that. ``maintenance``: what holds for it now. ``errors``: a sentence each."""
+    ``lag_sure``: else it is at least that. ``maintenance``: what holds for it now. ``returned``: of one on its way back
+    into the cluster, how far it is. ``errors``: a sentence each."""
 
     node: str
     role: Role
@@ -71,6 +75,7 @@ class NodeRow:
     lag_seconds: float | None
     lag_sure: bool
     maintenance: Maintenance | None
+    returned: Stage | None
     errors: tuple[str, ...]
 
 
@@ -83,9 +88,12 @@ def _lag(seen: Observation | None) -> tuple[float | None, bool]:
     return look.lag_seconds, seen is None or seen.heartbeat is None or seen.heartbeat.sure
 
 
-def _errors(known: NodeHealth | None, seen: Observation | None, asked: bool) -> tuple[str, ...]:
+def _errors(
+    known: NodeHealth | None, seen: Observation | None, back: ReturnedNode | None, *, asked: bool
+) -> tuple[str, ...]:
     said = [] if known is None or known.health is Health.HEALTHY else [known.because]
     said += [NOTHING_SAID] if known is None else [f"{each.breach.value}: {each.because}" for each in known.breaches]
+    said += [back.sentence] if back is not None else []
     said += ["its agent does not answer us"] if asked and seen is None else []
     channels = seen.server.channels if seen is not None and seen.server is not None else ()
     return (*said, *(f"channel '{each.name}': {each.error}" for each in channels if each.error))
@@ -94,6 +102,7 @@ def _errors(known: NodeHealth | None, seen: Observation | None, asked: bool) -> 
 def node_row(overview: Overview, node: Node, *, now_at: float, seen: Mapping[str, Observation] | None) -> NodeRow:
     """``seen``: what each agent finds now, without those that do not answer; None where none was asked."""
     known, found = overview.health.get(node.name), (seen or {}).get(node.name)
+    back = overview.returned.get(node.name)
     role = role_of(overview, node.name)
     lag_seconds, lag_sure = (None, True) if role is Role.PRIMARY else _lag(found)
     return NodeRow(
@@ -107,7 +116,8 @@ def node_row(overview: Overview, node: Node, *, now_at: float, seen: Mapping[str
         lag_seconds=lag_seconds,
         lag_sure=lag_sure,
         maintenance=overview.maintenance.covering(node.name, now_at),
-        errors=_errors(known, found, seen is not None),
+        returned=back.stage if back else None,
+        errors=_errors(known, found, back, asked=seen is not None),
     )
 
 

@@ -54,7 +54,7 @@ def _lag(row: NodeRow) -> str:
 
 
 def _topology(status: Status, when: When) -> list[str]:
-    head = ("NODE", "ROLE", "ADDRESS", "ZONE", "HEALTH", "LAG", "LEASE", "MAINTENANCE", "WHAT IS WRONG")
+    head = ("NODE", "ROLE", "ADDRESS", "ZONE", "HEALTH", "LAG", "LEASE", "MAINTENANCE", "RETURN", "WHAT IS WRONG")
     return table(
         head,
         (
@@ -67,6 +67,7 @@ def _topology(status: Status, when: When) -> list[str]:
                 _lag(row),
                 "" if row.lease is LeaseState.NONE else row.lease.value,
                 f"until {when(row.maintenance.until_at)}" if row.maintenance else "",
+                row.returned.value if row.returned else "",
                 "; ".join(row.errors),
             )
             for row in status.nodes
@@ -184,6 +185,7 @@ def cluster_row(overview: Overview, now_at: float) -> ClusterRow:
     known = [overview.health[name] for name in spec.names if name in overview.health]
     sick = [f"{each.node}: {each.because}" for each in known if each.health is not Health.HEALTHY]
     breaches = [f"{each.node}: {breach.because}" for each in known for breach in each.breaches]
+    back = [f"{name}: {each.sentence}" for name, each in overview.returned.items()]
     primary = overview.health.get(state.primary)
     entries = [each for each in overview.maintenance.entries if each.active(now_at)]
     return ClusterRow(
@@ -195,7 +197,7 @@ def cluster_row(overview: Overview, now_at: float) -> ClusterRow:
         lease=primary.lease if primary else LeaseState.NONE,
         job=f"{job.id} {job.state.value}" if job else "",
         maintenance_until_at=max((each.until_at for each in entries), default=None),
-        wrong=(*overview.faults, *sick, *breaches),
+        wrong=(*overview.faults, *sick, *breaches, *back),
     )
 
 

@@ -98,6 +98,11 @@ def losses_path(cluster: str, job: str) -> str:
     return f"{CLUSTERS}/{cluster}/losses/{job}"
 
 
+def returned_path(cluster: str, node: str) -> str:
+    """ReturnedNode: why a node on its way back is no replica yet; gone once it is one."""
+    return f"{CLUSTERS}/{cluster}/returned/{node}"
+
+
 def pause_path(cluster: str) -> str:
     """MonitoringPause."""
     return f"{CLUSTERS}/{cluster}/pause"

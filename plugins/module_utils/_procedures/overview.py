@@ -21,6 +21,7 @@ from .._core.maintenance import MaintenancePlan
 from .._core.manifest import LossAccount
 from .._core.observation import Observation
 from .._core.overview import Overview, PastJob, past_job
+from .._core.returned import ReturnedNode
 from .._core.wire import OBSERVATION_PATH
 from .._core.znodes import (
     CLUSTERS,
@@ -36,6 +37,7 @@ from .._core.znodes import (
     lock_path,
     losses_path,
     maintenance_path,
+    returned_path,
     state_path,
     suspicion_path,
 )
@@ -107,13 +109,19 @@ def _overview(store: Store, cluster: str, parts: Sequence[Any]) -> Read:
     )
 
 
-def _with_health(overview: Overview, found: Sequence[Any]) -> Overview:
-    """``found``: of each node, in the order of the description."""
-    named = list(zip(overview.spec.names, found, strict=True))
+def _values(names: Sequence[str], found: Sequence[Any]) -> dict[str, Any]:
+    named = zip(names, found, strict=True)
+    return {name: each.value for name, each in named if each is not None and not isinstance(each, AltairError)}
+
+
+def _with_nodes(overview: Overview, found: Sequence[Any]) -> Overview:
+    """``found``: of each node, in the order of the description, its health and then its return."""
+    names = overview.spec.names
     return replace(
         overview,
-        health={name: each.value for name, each in named if each is not None and not isinstance(each, AltairError)},
-        faults=(*overview.faults, *(str(each) for _name, each in named if isinstance(each, AltairError))),
+        health=_values(names, found[::2]),
+        returned=_values(names, found[1::2]),
+        faults=(*overview.faults, *(str(each) for each in found if isinstance(each, AltairError))),
     )
 
 
@@ -121,10 +129,13 @@ def _read_some(store: Store, clusters: Sequence[str]) -> dict[str, Read]:
     parts = _read_parts(store, clusters, _PARTS)
     read = {name: _overview(store, name, each) for name, each in zip(clusters, parts, strict=True)}
     known = {name: each for name, each in read.items() if isinstance(each, Overview)}
-    asks = [(health_path(name, node), NodeHealth) for name, each in known.items() for node in each.spec.names]
-    health = iter(store.read_many(asks))
+    asks: list[tuple[str, type]] = []
     for name, each in known.items():
-        read[name] = _with_health(each, [next(health) for _node in each.spec.names])
+        for node in each.spec.names:
+            asks += [(health_path(name, node), NodeHealth), (returned_path(name, node), ReturnedNode)]
+    found = iter(store.read_many(asks))
+    for name, each in known.items():
+        read[name] = _with_nodes(each, [next(found) for _ask in range(2 * len(each.spec.names))])
     return read
 
 

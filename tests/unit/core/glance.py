@@ -18,6 +18,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation 
     ServerState,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.overview import Overview
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.returned import ReturnedNode, Stage
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.thresholds import Breach, Raised
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import (
     ClusterState,
@@ -59,6 +60,10 @@ def overview(cluster: str = "orders", **facts: Any) -> Overview:
 def maintenance(node: str | None, seconds: float = 60.0, reason: str = "a new switch") -> MaintenancePlan:
     entry = Maintenance(node=node, until_at=NOW + seconds, reason=reason, by="operator:ann", begun_at=NOW - 999)
     return MaintenancePlan(entries=(entry,))
+
+
+def returned(node: str, stage: Stage, **facts: Any) -> dict[str, ReturnedNode]:
+    return {node: ReturnedNode(node=node, stage=stage, because="compared", by="operator:ann", at=NOW, **facts)}
 
 
 def step(name: str, sentence: str = "done", seconds: float = 0.25) -> StepRecord:

@@ -13,7 +13,8 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.overview imp
     past_job,
     step_rows,
 )
-from tests.unit.core.glance import FULL, health, job, maintenance, overview, seen
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.returned import Stage
+from tests.unit.core.glance import FULL, health, job, maintenance, overview, returned, seen
 from tests.unit.core.worlds import NOW, UUID_A
 
 
@@ -57,6 +58,13 @@ def test_what_is_wrong_with_a_node_is_said_in_sentences_its_channels_errors_incl
     sick = health("db2", Health.MYSQLD_HUNG, "it does not answer", breaches=(FULL,))
     rows = node_rows(overview(health={"db2": sick}), now_at=NOW, seen={"db2": seen("db2", error="a duplicate key")})
     assert rows[1].errors == ("it does not answer", "disk: it is full", "channel '': a duplicate key")
+
+
+def test_a_node_on_its_way_back_is_wrong_however_healthy_it_is() -> None:
+    back = returned("db3", Stage.COPYING, donor="db2")
+    rows = node_rows(overview(returned=back), now_at=NOW, seen=None)
+    assert [row.returned for row in rows] == [None, None, Stage.COPYING]
+    assert [row.errors for row in rows] == [(), (), (back["db3"].sentence,)]
 
 
 @pytest.mark.parametrize(("node", "held"), [(None, [True] * 3), ("db2", [False, True, False])])

@@ -9,6 +9,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster impo
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.health import Health
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.lifecycle import JobState
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.overview import Overview, node_rows, past_job
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.returned import Stage
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.status_text import (
     Status,
     cluster_row,
@@ -17,8 +18,8 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.status_text 
     table,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import Acknowledgement, Suspicion
-from tests.unit.core.glance import FULL, clock, health, job, maintenance, overview, seen
-from tests.unit.core.worlds import NOW
+from tests.unit.core.glance import FULL, clock, health, job, maintenance, overview, returned, seen
+from tests.unit.core.worlds import NOW, UUID_A
 
 
 def lines(found: Overview, asked: dict[str, Any] | None = None, **facts: Any) -> list[str]:
@@ -64,6 +65,16 @@ def test_a_maintenance_that_has_ended_is_told_as_such_and_holds_for_no_node() ->
     shown = lines(overview(maintenance=maintenance(None, seconds=-5)))
     assert "maintenance of the cluster has ended, at T-5, by operator:ann: a new switch" in shown
     assert "MAINTENANCE" not in "".join(shown)
+
+
+def test_a_quarantined_node_is_told_with_its_transactions_in_its_cluster_and_among_all() -> None:
+    back = overview(returned=returned("db2", Stage.QUARANTINED, errant=f"{UUID_A}:7", transactions=1))
+    head, row = (next(line for line in lines(back) if line.startswith(word)) for word in ("NODE", "db2"))
+    assert row[head.index("RETURN") :].startswith("quarantined ")
+    assert f"in quarantine, with 1 transactions that no other node should have ({UUID_A}:7)" in row
+    assert "RETURN" not in "".join(lines(overview()))
+    (wrong,) = cluster_row(back, NOW).wrong
+    assert wrong.startswith("db2: in quarantine, with 1 transactions")
 
 
 def test_an_open_job_is_told_step_by_step_with_what_stands_in_its_way() -> None:

@@ -15,14 +15,14 @@ _LOCK_SECONDS = 1  # the smallest that the server knows; each of the four locks 
 _SERVERS_OWN = frozenset({"system user", "event_scheduler"})
 # Both times are in the server's own zone. Who has neither changed nor locked a row only reads.
 _OPEN = (
-    "SELECT trx_mysql_thread_id AS session, trx_id AS transaction, trx_rows_modified AS modified,"
+    "SELECT trx_mysql_thread_id AS id, trx_id AS trx, trx_rows_modified AS changed,"
     " TIMESTAMPDIFF(SECOND, trx_started, CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', 'SYSTEM')) AS seconds"
     " FROM information_schema.INNODB_TRX"
     " WHERE trx_mysql_thread_id > 0 AND (trx_rows_modified > 0 OR trx_rows_locked > 0)"
 )
 # What the server takes itself to become read-only is SHARED; who writes, or has locked tables, holds another kind.
 _LOCKING = (
-    "SELECT DISTINCT who.PROCESSLIST_ID AS session FROM performance_schema.metadata_locks AS held"
+    "SELECT DISTINCT who.PROCESSLIST_ID AS id FROM performance_schema.metadata_locks AS held"
     " JOIN performance_schema.threads AS who ON who.THREAD_ID = held.OWNER_THREAD_ID"
     " WHERE held.OBJECT_TYPE IN ('GLOBAL', 'COMMIT') AND held.LOCK_STATUS = 'GRANTED' AND held.LOCK_TYPE <> 'SHARED'"
     " AND who.PROCESSLIST_ID IS NOT NULL"
@@ -35,14 +35,14 @@ def open_transactions(server: Server) -> tuple[Holder, ...]:
     clients = {one.id: one.account for one in server.sessions() if one.user not in _SERVERS_OWN}
     return tuple(
         Holder(
-            session=int(row["session"]),
-            transaction=str(row["transaction"]),
-            account=clients[int(row["session"])],
+            session=int(row["id"]),
+            transaction=str(row["trx"]),
+            account=clients[int(row["id"])],
             seconds=max(0, int(row["seconds"] or 0)),
-            rows=int(row["modified"]),
+            rows=int(row["changed"]),
         )
         for row in rows
-        if int(row["session"]) in clients
+        if int(row["id"]) in clients
     )
 
 
@@ -50,7 +50,7 @@ def lock_holders(server: Server) -> tuple[Holder, ...]:
     """Whom the server waits for; to be asked while it does: then nobody else begins to write."""
     transactions = {one.session: one for one in open_transactions(server)}
     clients = {one.id: one.account for one in server.sessions() if one.user not in _SERVERS_OWN}
-    found = [int(row["session"]) for row in server.query(_LOCKING)]
+    found = [int(row["id"]) for row in server.query(_LOCKING)]
     return tuple(
         transactions.get(session, Holder(session=session, account=clients[session]))
         for session in found

@@ -130,9 +130,14 @@ def _contender(spec: ClusterSpec, old_primary: str, node: Node, login: Login, kn
     )
 
 
+def contenders_of(spec: ClusterSpec, old_primary: str, login: Login, known: Known) -> dict[str, Contender]:
+    """Every replica as it is now, all asked at once."""
+    return for_each_node(spec.others(old_primary), lambda node: _contender(spec, old_primary, node, login, known))
+
+
 def pick(spec: ClusterSpec, old_primary: str, login: Login, known: Known) -> Choice:
     """The choice among the replicas; raise Refused, with every reason, when there is none."""
-    contenders = for_each_node(spec.others(old_primary), lambda node: _contender(spec, old_primary, node, login, known))
+    contenders = contenders_of(spec, old_primary, login, known)
     choice = choose(
         contenders.values(),
         primary_executed=known.executed(old_primary),

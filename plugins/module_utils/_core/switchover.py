@@ -74,7 +74,8 @@ class Outlook:
     """All that is known before anything is changed. ``target``: whom a person asked for; empty: the best one.
 
     ``open_job``: the one that has not ended. ``busy``: the orchestrator that is at work on the cluster. ``ranking``:
-    those that are candidates, the best first. ``primary_fault``: why the primary does not answer.
+    those that are candidates, the best first. ``primary_fault``: why the primary does not answer; ``name_fault``: why
+    the cluster's name cannot be changed from its address.
     """
 
     cluster: str
@@ -86,6 +87,7 @@ class Outlook:
     suspected: bool = False
     primary_fault: str = ""
     primary_writable: bool = True
+    name_fault: str = ""
     ranking: tuple[str, ...] = ()
     prospects: Mapping[str, Prospect] = field(default_factory=dict)
 
@@ -150,6 +152,10 @@ REFUSALS: tuple[Refusal, ...] = (
     Refusal(
         lambda now: not now.primary_writable,
         "{now.primary} is primary by the record and read-only; find out who made it so first",
+    ),
+    Refusal(
+        lambda now: bool(now.name_fault),
+        "{now.name_fault}; applications would not be led to the new primary, so mend that first",
     ),
     Refusal(lambda now: bool(now.fault), "{now.target} cannot become the primary: {now.fault}"),
     Refusal(

@@ -9,8 +9,11 @@ from dataclasses import dataclass, replace
 
 from .._adapters.mysql import Login, MysqlError, connect, probe
 from .._adapters.mysql_transactions import open_transactions
+from .._adapters.nameserver import record_type, resolve
 from .._adapters.zookeeper import Store
 from .._core.candidate import Contender, choose
+from .._core.dns_switch import written
+from .._core.errors import Unavailable
 from .._core.gtid import GtidSet
 from .._core.observation import ServerState
 from .._core.quiescence import Holder
@@ -19,6 +22,8 @@ from .._core.znodes import LockHolder, lock_path
 from .candidates import contenders_of, known_of
 from .jobs import Record
 from .survey import Survey, survey
+
+NAME_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,17 @@ def _holders(record: Record, login: Login) -> tuple[Holder, ...]:
         return ()  # what is only told must not stand in the way
 
 
+def _name_fault(record: Record) -> str:
+    """Why the first server's record cannot be changed from the primary's address; empty when it can."""
+    dns, address = record.spec.dns, written(record.spec.node(record.state.value.primary).address)
+    try:
+        held = resolve(dns.servers[0], dns.port, dns.name, record_type(address), NAME_SECONDS).addresses
+    except Unavailable as error:
+        return str(error)
+    found = ", ".join(held) or "nothing"
+    return "" if held == (address,) else f"{dns.name} leads to {found} and not to the primary at {address}"
+
+
 def look(store: Store, record: Record, login: Login, target: str, now_at: float) -> Sight:
     """Ask all servers, unless the record alone forbids the switchover. The primary is asked last, so that what a replica
     has beyond its word is the replica's own."""
@@ -86,6 +102,10 @@ def look(store: Store, record: Record, login: Login, target: str, now_at: float)
         for name, one in contenders.items()
     }
     outlook = replace(
-        outlook, primary_writable=seen.server.writable, ranking=choice.ranking, prospects=prospects
+        outlook,
+        primary_writable=seen.server.writable,
+        name_fault=_name_fault(record),
+        ranking=choice.ranking,
+        prospects=prospects,
     )
     return Sight(outlook, found, _holders(record, login))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .._adapters.mysql import Login, Server, connect, probe
 from .._adapters.mysql_transactions import kill_all, lock_holders, open_transactions, try_super_read_only
@@ -23,6 +23,7 @@ LOOK_SECONDS = 0.05
 ASK_WHO_SECONDS = 0.5  # so long a primary may take to become read-only before it is asked whom it waits for
 BREATH_SECONDS = 1.0  # for the writers, who had to wait behind an attempt that came to nothing
 SLICE_SECONDS = 0.5
+STATEMENT_SECONDS = 10.0  # longer than the server itself waits before it ends the statement
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,7 +111,11 @@ def _silence(setter: Server, watcher: Server, policy: Policy, still_ours: Callab
 def silence(node: Node, login: Login, policy: Policy, still_ours: Callable[[], object]) -> Silence:
     """Blocking, by the policy. Both connections are open before anything changes, so that a storm of clients, which goes
     on while new ones are let in, cannot lock us out. ``still_ours`` raises where another has taken over."""
-    with connect(node.address, node.port, login) as watcher, connect(node.address, node.port, login, anew=True) as setter:
+    patient = replace(login, read_timeout=max(login.read_timeout, STATEMENT_SECONDS))
+    with (
+        connect(node.address, node.port, login) as watcher,
+        connect(node.address, node.port, patient, anew=True) as setter,
+    ):
         return _silence(setter, watcher, policy, still_ours)
 
 

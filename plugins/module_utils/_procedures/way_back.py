@@ -74,7 +74,9 @@ def go_back(store: Store, cluster: str, epoch: int, login: Login, because: str) 
     sentence = _restore(store, job, record.spec.node(job.old_primary), login)
     if "quiesce" in job.steps_done and job.candidate is not None:
         sentence += _restart(record.spec.node(job.candidate), login)
-    end_job(store, read_record(store, cluster), JobState.ABORTED, f"{because}; {sentence}", time.time())
+    record = read_record(store, cluster)
+    current_job(record, epoch)
+    end_job(store, record, JobState.ABORTED, f"{because}; {sentence}", time.time())
     return sentence
 
 

@@ -90,6 +90,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.permission i
     blockers_in_detail,
     would_yield,
 )
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.plan import JobKind
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.verdict import Rule, judge
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import (
     Job,
@@ -191,6 +192,11 @@ def _refuse_if_blocked(finding: Finding, cluster: str) -> None:
 
 def _take_over(store: Store, record: Record, check: bool) -> Result:
     cluster = record.spec.cluster
+    if record.job is not None and record.job.value.kind is JobKind.SWITCHOVER:
+        raise Refused(
+            f"job {record.job.value.id} of cluster {cluster} is a switchover that has not ended; an orchestrator ends it"
+            " when nobody is at work on it"
+        )
     holder = store.read(lock_path(cluster), LockHolder)
     if holder is not None:
         raise Refused(

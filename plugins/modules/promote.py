@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Sixth step of a failover."""
+"""Sixth step of a failover, fourth of a switchover."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ module: promote
 short_description: Make the candidate a writable primary
 description:
   - Refuses unless the fence of the old primary is on record and everything the candidate received is applied.
+  - In a switchover, looks once more that the old primary is super_read_only and has committed nothing that the candidate
+    lacks.
   - Stops the candidate's replication, forgets its source, makes it writable and reads that back. Then puts it on
     record as the cluster's primary.
   - Nothing is persisted on the server. It boots super_read_only again, as every node does.
@@ -51,8 +53,10 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql im
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import PostconditionFailed, Refused
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.gtid import GtidSet
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import ServerState
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.plan import JobKind
 from ansible_collections.altair.mysql_ha.plugins.module_utils._module import MYSQL_SPEC, STEP_SPEC, main, step_work
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import begin_promotion
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.quiet import refuse_unless_quiet
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import Outcome, Scene
 
 ARGUMENT_SPEC = {**STEP_SPEC, **MYSQL_SPEC}
@@ -86,6 +90,8 @@ def act(scene: Scene) -> Outcome:
             )
         else:
             _refuse_undrained(before, node.name)
+            if scene.job.kind is JobKind.SWITCHOVER:
+                refuse_unless_quiet(scene, GtidSet.parse(before.gtid_executed))
             begin_promotion(scene.store, scene.spec.cluster, scene.job.epoch, node.name, scene.record)
             server.forget_source()
             server.set_super_read_only(False)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Union
 
-Value = Union[str, int, float]  # noqa: UP007 - read as Python 3.8
+Value = Union[str, int, Decimal]  # noqa: UP007 - read as Python 3.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,8 @@ def _flag(text: str) -> int:
     return int(text.upper() in ("YES", "1"))
 
 
-def _seconds(text: str) -> float:
-    return round(float(text), 3)
+def _seconds(text: str) -> Decimal:
+    return Decimal(f"{float(text):.3f}")
 
 
 # Neither where the source is nor who logs in there; nor NETWORK_INTERFACE, which is of one host.

@@ -112,11 +112,9 @@ def silence(node: Node, login: Login, policy: Policy, still_ours: Callable[[], o
     """Blocking, by the policy. Both connections are open before anything changes, so that a storm of clients, which goes
     on while new ones are let in, cannot lock us out. ``still_ours`` raises where another has taken over."""
     patient = replace(login, read_timeout=max(login.read_timeout, STATEMENT_SECONDS))
-    with (
-        connect(node.address, node.port, login) as watcher,
-        connect(node.address, node.port, patient, anew=True) as setter,
-    ):
-        return _silence(setter, watcher, policy, still_ours)
+    with connect(node.address, node.port, login) as watcher:
+        with connect(node.address, node.port, patient, anew=True) as setter:
+            return _silence(setter, watcher, policy, still_ours)
 
 
 def refuse_unless_quiet(scene: Scene, executed: GtidSet) -> None:

@@ -10,7 +10,7 @@ import time
 from .._adapters.mysql import Login, MysqlError, connect
 from .._adapters.zookeeper import Store
 from .._core.cluster import Node
-from .._core.errors import AltairError, Refused, StaleEpoch
+from .._core.errors import AltairError, Paused, Refused, StaleEpoch
 from .._core.lifecycle import JobState
 from .._core.plan import JobKind
 from .._core.znodes import Job, promotion_path
@@ -82,7 +82,7 @@ def go_back(store: Store, cluster: str, epoch: int, login: Login, because: str) 
 
 def gone_back(place: Keeper, cluster: str, epoch: int, login: Login, error: AltairError) -> AltairError:
     """After a step has failed with ``error``: what is to be said, once all is as it was or the job goes on."""
-    if isinstance(error, StaleEpoch):
+    if isinstance(error, (StaleEpoch, Paused)):
         return error
     try:
         with store_at(place) as store:

@@ -32,9 +32,9 @@ class Prospect:
     @property
     def standing_still(self) -> str:
         """What of its replication does."""
-        return " and ".join(
-            name for name, runs in (("its receiver", self.receiving), ("its applier", self.applying)) if not runs
-        )
+        if not self.receiving and not self.applying:
+            return "neither its receiver nor its applier runs"
+        return "its applier does not run" if self.receiving else "its receiver does not run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,12 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         lambda one: not (one.receiving and one.applying),
-        "its replication stands still, because {one.standing_still} does not run: {one.error}",
+        "its replication stands still, because {one.standing_still}: {one.error}",
     ),
-    Fault(lambda one: one.lag_seconds is None, "nobody can tell how far it lags; wait until its replication has settled"),
+    Fault(
+        lambda one: one.lag_seconds is None,
+        "nobody can tell how far it lags; wait until its replication has settled",
+    ),
     Fault(
         lambda one: (one.lag_seconds or 0.0) > one.lag_seconds_max,
         "it lags {one.lag_seconds:g} s, switchover_lag_seconds_max is {one.lag_seconds_max:g} s; wait until it is level",
@@ -129,7 +132,11 @@ REFUSALS: tuple[Refusal, ...] = (
         "cluster {now.cluster} has no node '{now.target}'; its nodes are {now.names}",
         early=True,
     ),
-    Refusal(lambda now: now.target == now.primary, "{now.primary} is the primary already; name another node", early=True),
+    Refusal(
+        lambda now: now.target == now.primary,
+        "{now.primary} is the primary already; name another node",
+        early=True,
+    ),
     Refusal(
         lambda now: bool(now.open_job),
         "job {now.open_job} of cluster {now.cluster} has not ended; see it through first",

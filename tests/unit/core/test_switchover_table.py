@@ -25,7 +25,7 @@ FAULTY = {
     "it cannot be reached: no route": replace(GOOD, excluded="it cannot be reached: no route"),
     "has transactions that the primary has not": replace(GOOD, extra=GtidSet.parse(f"{UUID}:7")),
     "because its receiver does not run: refused": replace(GOOD, receiving=False, error="refused"),
-    "its receiver and its applier does not run": replace(GOOD, receiving=False, applying=False),
+    "because neither its receiver nor its applier runs": replace(GOOD, receiving=False, applying=False),
     "because its applier does not run: duplicate key": replace(GOOD, applying=False, error="duplicate key"),
     "nobody can tell how far it lags": replace(GOOD, lag_seconds=None),
     "it lags 10.5 s, switchover_lag_seconds_max is 10 s": replace(GOOD, lag_seconds=10.5),

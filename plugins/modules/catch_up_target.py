@@ -52,7 +52,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors impor
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.gtid import GtidSet
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import ServerState
 from ansible_collections.altair.mysql_ha.plugins.module_utils._module import MYSQL_SPEC, STEP_SPEC, main, step_work
-from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.quiet import await_executed
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.quiet import await_executed, still_ours
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import Outcome, Scene
 
 ARGUMENT_SPEC = {**STEP_SPEC, **MYSQL_SPEC}
@@ -63,7 +63,7 @@ def _level(scene: Scene, wanted: str) -> ServerState:
     node, login = scene.candidate, scene.neighbours.login
     seconds = scene.spec.policy.switchover_lag_seconds_max
     with connect(node.address, node.port, login) as server:
-        if await_executed(server, wanted, seconds, login.read_timeout):
+        if await_executed(server, wanted, seconds, login.read_timeout, still_ours(scene)):
             server.stop_receivers()
         return server.state()
 

@@ -57,8 +57,11 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql im
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import Refused
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import ServerState
 from ansible_collections.altair.mysql_ha.plugins.module_utils._module import MYSQL_SPEC, STEP_SPEC, main, step_work
-from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import current_job, read_record
-from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.quiet import await_executed, silence
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.quiet import (
+    await_executed,
+    silence,
+    still_ours,
+)
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import Outcome, Scene
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.survey import channel_of
 
@@ -76,7 +79,7 @@ def _channel_once_level(scene: Scene) -> dict[str, str]:
     primary, node, login = _primary_now(scene), scene.candidate, scene.neighbours.login
     seconds = scene.spec.policy.switchover_lag_seconds_max
     with connect(node.address, node.port, login) as server:
-        level = await_executed(server, primary.gtid_executed, seconds, login.read_timeout)
+        level = await_executed(server, primary.gtid_executed, seconds, login.read_timeout, still_ours(scene))
         uuids = {primary.server_uuid: scene.old_primary.name}
         found = channel_of(server.state().channels, scene.spec, uuids, scene.old_primary.name)
         options = server.options_of(found[0].name) if found else None
@@ -92,12 +95,7 @@ def act(scene: Scene) -> Outcome:
     if scene.check:
         return Outcome(changed=True, sentence=f"{name} would become super_read_only")
     options = _channel_once_level(scene)
-    found = silence(
-        scene.old_primary,
-        scene.neighbours.login,
-        policy,
-        lambda: current_job(read_record(scene.store, scene.spec.cluster), scene.job.epoch),
-    )
+    found = silence(scene.old_primary, scene.neighbours.login, policy, still_ours(scene))
     if found.given_up:
         raise Refused(f"{name} does not become read-only: {found.given_up}")
     return Outcome(

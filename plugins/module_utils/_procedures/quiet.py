@@ -17,11 +17,13 @@ from .._core.errors import PostconditionFailed, Refused
 from .._core.gtid import GtidSet
 from .._core.quiescence import Holder, Look, Turn, named, rule_for, still_open
 from .._core.znodes import promotion_path
+from .jobs import current_job, read_record
 from .step import Scene
 
 LOOK_SECONDS = 0.05
 ASK_WHO_SECONDS = 0.5  # so long a primary may take to become read-only before it is asked whom it waits for
 BREATH_SECONDS = 1.0  # for the writers, who had to wait behind an attempt that came to nothing
+ASK_AGAIN_SECONDS = 1.0  # who waits for others must hear that somebody else has taken over
 SLICE_SECONDS = 0.5
 STATEMENT_SECONDS = 10.0  # longer than the server itself waits before it ends the statement
 
@@ -39,9 +41,11 @@ class Silence:
     seconds: float = 0.0
 
 
-def await_executed(server: Server, gtids: str, seconds: float, answer_seconds: float) -> bool:
+def await_executed(
+    server: Server, gtids: str, seconds: float, answer_seconds: float, still_ours: Callable[[], object]
+) -> bool:
     """Until the server has executed all of them; waits in slices below the read timeout, so that a frozen one is
-    noticed."""
+    noticed, and so is who has taken over."""
     deadline = time.monotonic() + seconds
     while True:
         left = deadline - time.monotonic()
@@ -49,6 +53,7 @@ def await_executed(server: Server, gtids: str, seconds: float, answer_seconds: f
             return True
         if left <= 0:
             return False
+        still_ours()
 
 
 def _attempt(setter: Server, watcher: Server) -> tuple[bool, tuple[Holder, ...]]:
@@ -69,7 +74,8 @@ def _prove(setter: Server) -> tuple[str, str]:
 
 
 def _silence(setter: Server, watcher: Server, policy: Policy, still_ours: Callable[[], object]) -> Silence:
-    began, killed, attempts = time.monotonic(), 0, 0
+    began = asked = time.monotonic()
+    killed = attempts = 0
     in_the_way = open_transactions(watcher)
     held_up = False  # the last attempt was: whoever holds a lock without a transaction is in no list until the next one
     while True:
@@ -106,6 +112,9 @@ def _silence(setter: Server, watcher: Server, policy: Policy, still_ours: Callab
             held_up = True
         else:
             time.sleep(LOOK_SECONDS)
+            if time.monotonic() - asked > ASK_AGAIN_SECONDS:
+                still_ours()
+                asked = time.monotonic()
 
 
 def silence(node: Node, login: Login, policy: Policy, still_ours: Callable[[], object]) -> Silence:
@@ -115,6 +124,11 @@ def silence(node: Node, login: Login, policy: Policy, still_ours: Callable[[], o
     with connect(node.address, node.port, login) as watcher:
         with connect(node.address, node.port, patient, anew=True) as setter:
             return _silence(setter, watcher, policy, still_ours)
+
+
+def still_ours(scene: Scene) -> Callable[[], object]:
+    """What raises where another has taken over."""
+    return lambda: current_job(read_record(scene.store, scene.spec.cluster), scene.job.epoch)
 
 
 def refuse_unless_quiet(scene: Scene, executed: GtidSet) -> None:

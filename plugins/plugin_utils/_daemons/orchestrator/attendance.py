@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql import Login
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.lifecycle import JobState
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.plan import JobKind
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import Job
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import SWITCHOVER
@@ -22,6 +23,11 @@ LOOK_SECONDS = 0.5  # at a lock that another holds, whose end tells nobody
 def is_attended(job: Job | None) -> bool:
     """By a person's playbook, as far as the record tells."""
     return job is not None and not job.state.ended and job.owner.startswith(SWITCHOVER)
+
+
+def is_open(job: Job | None) -> bool:
+    """A switchover that somebody, perhaps we, will have to end."""
+    return job is not None and job.kind is JobKind.SWITCHOVER and job.state is JobState.RUNNING
 
 
 @dataclass(slots=True)

@@ -58,7 +58,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.screen
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.screenings import put_on_record, screening_of
 
 from ..notifier import Tell, tell_nobody
-from .attendance import LOOK_SECONDS, Attendance, give_up, is_attended
+from .attendance import LOOK_SECONDS, Attendance, give_up, is_open
 from .mending import Mending
 from .runner import PlaybookRunner
 
@@ -176,8 +176,9 @@ class Desk:
             await self._leave_lock()
 
     async def _watch_attended(self) -> None:
+        """Another holds the lock, perhaps a person's playbook, whose end tells nobody."""
         record = await self._read()
-        if record.job is not None and is_attended(record.job.value):
+        if record.job is not None and is_open(record.job.value):
             self._loop.call_later(LOOK_SECONDS, self.wake)
 
     async def _mend(self, seen: Record) -> None:

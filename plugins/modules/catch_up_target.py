@@ -59,7 +59,7 @@ ARGUMENT_SPEC = {**STEP_SPEC, **MYSQL_SPEC}
 
 
 def _level(scene: Scene, wanted: str) -> ServerState:
-    """The target's state once it has all of it, or when the time is over; it receives nothing more in the first case."""
+    """The target's state once it has all of it, or when the time is over; in the first case it receives no more."""
     node, login = scene.candidate, scene.neighbours.login
     seconds = scene.spec.policy.switchover_lag_seconds_max
     with connect(node.address, node.port, login) as server:

@@ -13,8 +13,8 @@ short_description: Let the old primary of a switchover follow the new one
 description:
   - Gives the old primary a replication channel with the options that the target's had, and the account of
     O(replication_config_file), and starts it. It stays super_read_only.
-  - Never fails for what the old primary does. One that cannot be reached, or has transactions that the new primary lacks,
-    is recorded as left behind.
+  - Never fails for what the old primary does. One that cannot be reached, or has transactions that the new primary
+    lacks, is recorded as following nobody.
 version_added: 0.1.0
 author: The altair.mysql_ha maintainers (!UNKNOWN)
 options:

@@ -200,8 +200,8 @@ def _take_over(store: Store, record: Record, check: bool) -> Result:
     kind, state = (record.job.value.kind, record.job.value.state) if record.job is not None else (None, None)
     if record.job is not None and kind is JobKind.SWITCHOVER and state is JobState.RUNNING:
         raise Refused(
-            f"job {record.job.value.id} of cluster {cluster} is a switchover that has not ended; an orchestrator ends it"
-            " when nobody is at work on it"
+            f"job {record.job.value.id} of cluster {cluster} is a switchover that has not ended; an orchestrator ends"
+            " it when nobody is at work on it"
         )
     holder = store.read(lock_path(cluster), LockHolder)
     if holder is not None:

@@ -12,8 +12,8 @@ module: promote
 short_description: Make the candidate a writable primary
 description:
   - Refuses unless the fence of the old primary is on record and everything the candidate received is applied.
-  - In a switchover, looks once more that the old primary is super_read_only and has committed nothing that the candidate
-    lacks.
+  - In a switchover, looks once more that the old primary is super_read_only and has committed nothing that the
+    candidate lacks.
   - Stops the candidate's replication, forgets its source, makes it writable and reads that back. Then puts it on
     record as the cluster's primary.
   - Nothing is persisted on the server. It boots super_read_only again, as every node does.

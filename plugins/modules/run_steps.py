@@ -13,8 +13,8 @@ short_description: Carry out the steps of a job that writers wait for, in one pr
 description:
   - Carries out one step module after the other, each with its own checks and its own record, as tasks of their own
     would. What is open stays open between them. Stops at the first step that fails.
-  - Of a switchover it carries out all that is not on record. If one fails before the promotion has begun, the switchover
-    is given up and the old primary is writable again.
+  - Of a switchover it carries out all that is not on record. If one fails before the promotion has begun, the
+    switchover is given up and the old primary is writable again.
   - With O(go_ahead) it waits for its job first. That is how an orchestrator's playbook waits warm.
   - Works on the controller only (connection C(local)).
 version_added: 0.1.0
@@ -293,8 +293,8 @@ def _carry_out(
 def run(parameters: Parameters, check: bool) -> Result:
     for name in (*(parameters["steps"] or ()), *parameters["leave"]):
         step_named(name)
-    idle = {"changed": False, "msg": "there was no job", "given": False, "cluster": "", "epoch": 0, "steps": {}}
-    idle["kind"] = ""
+    idle = {"changed": False, "msg": "there was no job", "given": False, "cluster": "", "epoch": 0, "kind": ""}
+    idle["steps"] = {}
     place = keeper(parameters)
     if parameters["hold_lock"]:
         place = replace(place, session_seconds=SESSION_SECONDS)

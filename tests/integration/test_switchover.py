@@ -227,7 +227,8 @@ def test_a_long_transaction_ends_the_switchover_and_not_the_other_way_round(worl
 @pytest.mark.scenario(43)
 def test_a_long_transaction_is_killed_where_the_policy_says_so(world: World) -> None:
     old, target = world.primary, sorted(world.replicas)[0]
-    with registered(world, long_transactions="kill", long_transaction_seconds_max=1.0), transaction(world, old) as cursor:
+    killed = {"long_transactions": "kill", "long_transaction_seconds_max": 1.0}
+    with registered(world, **killed), transaction(world, old) as cursor:
         report = switched(world, target)
         with pytest.raises(pymysql.MySQLError):
             cursor.execute("COMMIT")

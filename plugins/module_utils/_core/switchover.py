@@ -16,12 +16,13 @@ STEPS_SECONDS = 0.3  # what the steps take between the last write on one primary
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prospect:
     """A replica that could become the primary. ``excluded``: why it is no candidate at all, by candidate.py; empty when
-    it is one. ``extra``: what it has and the primary has not. ``lacking``: how many transactions it lacks. ``error``: of
-    its replication, if it stands."""
+    it is one. ``extra``: what it has and the primary has not. ``newer``: its server is newer than the primary's.
+    ``lacking``: how many transactions it lacks. ``error``: of its replication, if it stands."""
 
     name: str
     excluded: str = ""
     extra: GtidSet = field(default_factory=GtidSet)
+    newer: bool = False
     receiving: bool = True
     applying: bool = True
     error: str = ""
@@ -51,6 +52,7 @@ FAULTS: tuple[Fault, ...] = (
         lambda one: bool(one.extra),
         "it has transactions that the primary has not: {one.extra}; it has to be rebuilt before it may be promoted",
     ),
+    Fault(lambda one: one.newer, "it runs a newer server than the primary, which would have to follow it"),
     Fault(
         lambda one: not (one.receiving and one.applying),
         "its replication stands still, because {one.standing_still}: {one.error}",
@@ -61,7 +63,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         lambda one: (one.lag_seconds or 0.0) > one.lag_seconds_max,
-        "it lags {one.lag_seconds:g} s, switchover_lag_seconds_max is {one.lag_seconds_max:g} s; wait until it is level",
+        "it lags {one.lag_seconds:g} s, switchover_lag_seconds_max is {one.lag_seconds_max:g} s;"
+        " wait until it is level",
     ),
 )
 
@@ -173,7 +176,7 @@ REFUSALS: tuple[Refusal, ...] = (
 
 
 def refusal(now: Outlook, *, early: bool = False) -> str:
-    """The sentence of the first row that matches; empty when the switchover may begin. ``early``: by the record alone."""
+    """Of the first row that matches; empty when the switchover may begin. ``early``: by the record alone."""
     row = next((row for row in REFUSALS if (row.early or not early) and row.matches(now)), None)
     return row.sentence.format(now=now) if row else ""
 
@@ -191,5 +194,5 @@ def why_chosen(now: Outlook) -> str:
 
 
 def pause_seconds(one: Prospect) -> float:
-    """For how long nobody will be able to write, as far as that can be told: what the target lags comes on top of it."""
+    """For how long nobody will be able to write, as far as that can be told: what the target lags comes on top."""
     return STEPS_SECONDS + (one.lag_seconds or 0.0)

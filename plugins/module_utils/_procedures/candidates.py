@@ -84,7 +84,7 @@ def known_of(
     )
 
 
-def _version(text: str) -> tuple[int, ...]:
+def version_of(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", text)[:3])
 
 
@@ -115,7 +115,7 @@ def _contender(spec: ClusterSpec, old_primary: str, node: Node, login: Login, kn
         unseen,
         reachable=True,
         executed=executed,
-        server_version=_version(state.version),
+        server_version=version_of(state.version),
         server_uuid=state.server_uuid,
         held=executed | received(state),
         purged=GtidSet.parse(facts.gtid_purged),

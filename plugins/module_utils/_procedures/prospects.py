@@ -19,7 +19,7 @@ from .._core.observation import ServerState
 from .._core.quiescence import Holder
 from .._core.switchover import Outlook, Prospect, refusal
 from .._core.znodes import LockHolder, lock_path
-from .candidates import contenders_of, known_of
+from .candidates import contenders_of, known_of, version_of
 from .jobs import Record
 from .survey import Survey, survey
 
@@ -42,6 +42,7 @@ def _prospect(one: Contender, excluded: str, found: Survey, primary: ServerState
         name=one.name,
         excluded=excluded,
         extra=one.executed - executed,
+        newer=one.server_version[:2] > version_of(primary.version)[:2],
         receiving=channel is not None and channel.receiver_running,
         applying=channel is not None and channel.applier_running,
         error=(channel.error if channel else "") or "nothing says why",
@@ -72,8 +73,10 @@ def _name_fault(record: Record) -> str:
 
 
 def look(store: Store, record: Record, login: Login, target: str, now_at: float) -> Sight:
-    """Ask all servers, unless the record alone forbids the switchover. The primary is asked last, so that what a replica
-    has beyond its word is the replica's own."""
+    """Ask all servers, unless the record alone forbids the switchover.
+
+    The primary is asked last, so that what a replica has beyond its word is the replica's own.
+    """
     spec, state = record.spec, record.state.value
     job, holder = record.job.value if record.job else None, store.read(lock_path(spec.cluster), LockHolder)
     outlook = Outlook(

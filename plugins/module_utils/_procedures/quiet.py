@@ -118,8 +118,11 @@ def _silence(setter: Server, watcher: Server, policy: Policy, still_ours: Callab
 
 
 def silence(node: Node, login: Login, policy: Policy, still_ours: Callable[[], object]) -> Silence:
-    """Blocking, by the policy. Both connections are open before anything changes, so that a storm of clients, which goes
-    on while new ones are let in, cannot lock us out. ``still_ours`` raises where another has taken over."""
+    """Blocking, by the policy. ``still_ours`` raises where another has taken over.
+
+    Both connections are open before anything changes, so that a storm of clients, who are let in all the while,
+    cannot lock us out.
+    """
     patient = replace(login, read_timeout=max(login.read_timeout, STATEMENT_SECONDS))
     with connect(node.address, node.port, login) as watcher:
         with connect(node.address, node.port, patient, anew=True) as setter:
@@ -132,8 +135,8 @@ def still_ours(scene: Scene) -> Callable[[], object]:
 
 
 def refuse_unless_quiet(scene: Scene, executed: GtidSet) -> None:
-    """The last look before the promotion: the old primary is super_read_only still, has committed nothing since, and the
-    target, which has ``executed``, has all of it.
+    """The last look before the promotion: the old primary is super_read_only still, has committed nothing since, and
+    the target, which has ``executed``, has all of it.
 
     Once a promotion has begun nobody makes the old primary writable again, so that it need not answer any more.
     """

@@ -42,7 +42,9 @@ def about_switchovers() -> tuple[str, ...]:
         steps_of(SWITCHOVER),
         "## What forbids a switchover",
         "The first row that matches, before anything is changed.",
-        md.table(("it is refused because", "condition"), [(told(row.sentence), md.code(when)) for row, when in refused]),
+        md.table(
+            ("it is refused because", "condition"), [(told(row.sentence), md.code(when)) for row, when in refused]
+        ),
         "What speaks against one replica:",
         md.table(("why not", "condition"), [(told(row.sentence), md.code(when)) for row, when in faults]),
         "## Transactions that are open at a switchover",
@@ -62,7 +64,8 @@ def page() -> str:
     return md.page(
         "The life of a job",
         "plugins/module_utils/_core/lifecycle.py, plan.py, switchover.py and quiescence.py",
-        "A job is one failover or switchover of one cluster. Its record is in ZooKeeper and is written before anything is done.",
+        "A job is one failover or switchover of one cluster. Its record is in ZooKeeper and is written before anything is"
+        " done.",
         "## States",
         diagram(),
         md.table(("from", "to", "when", "module"), ways),

@@ -24,6 +24,7 @@ UUID = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
 FAULTY = {
     "it cannot be reached: no route": replace(GOOD, excluded="it cannot be reached: no route"),
     "has transactions that the primary has not": replace(GOOD, extra=GtidSet.parse(f"{UUID}:7")),
+    "it runs a newer server than the primary": replace(GOOD, newer=True),
     "because its receiver does not run: refused": replace(GOOD, receiving=False, error="refused"),
     "because neither its receiver nor its applier runs": replace(GOOD, receiving=False, applying=False),
     "because its applier does not run: duplicate key": replace(GOOD, applying=False, error="duplicate key"),

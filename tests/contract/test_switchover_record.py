@@ -44,6 +44,12 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs i
     take_over,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.keeping import Keeper
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import (
+    Neighbours,
+    Outcome,
+    Scene,
+    run_step,
+)
 from tests.contract.by_hand import PATIENCE_SECONDS, value
 from tests.contract.test_permission_record import SPEC
 from tests.lab.addresses import HOSTS, MYSQL_PORT, ZOOKEEPER_PORT
@@ -205,6 +211,15 @@ def test_it_leaves_the_field_to_who_holds_the_lock(
     assert raw(root, lock_path("orders")) == {"owner": "orc1"}
 
 
-def test_no_step_of_a_failover_is_carried_out_in_it(store: Store) -> None:
+def test_no_step_of_a_failover_is_carried_out_in_it(store: Store, root: str) -> None:
+    acted: list[Scene] = []
+
+    def act(scene: Scene) -> Outcome:
+        acted.append(scene)
+        return Outcome(changed=True, sentence="done")
+
+    place, neighbours = Keeper(hosts=ZOOKEEPER, root=root), Neighbours(login=LOGIN)
     with pytest.raises(InvalidInput, match="'fence' is no step of a switchover"):
-        do(store, "fence")
+        run_step("fence", act, cluster="orders", epoch=2, keeper=place, neighbours=neighbours, check=False)
+    assert acted == []
+    assert store.connected

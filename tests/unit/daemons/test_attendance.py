@@ -10,7 +10,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.lifecycle im
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.plan import JobKind
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import Job, StepRecord
 from ansible_collections.altair.mysql_ha.plugins.plugin_utils._daemons.orchestrator.attendance import (
-    GRACE_AFTER_PROMOTION_SECONDS,
+    GRACE_IN_THE_PAUSE_SECONDS,
     GRACE_SECONDS,
     Attendance,
     is_attended,
@@ -36,13 +36,16 @@ def test_a_playbook_is_waited_for_as_long_as_it_may_need_between_two_tasks() -> 
 def test_each_step_that_is_done_in_between_is_a_sign_of_life() -> None:
     seen = Attendance()
     seen.seconds_left(job(), 100.0)
-    assert seen.seconds_left(job("pause_monitoring"), 200.0) == GRACE_SECONDS
-    assert seen.seconds_left(job("pause_monitoring", epoch=9), 300.0) == GRACE_SECONDS
+    assert seen.seconds_left(job("pause_monitoring"), 200.0) == GRACE_IN_THE_PAUSE_SECONDS
+    assert seen.seconds_left(job("pause_monitoring"), 200.0 + GRACE_IN_THE_PAUSE_SECONDS) == 0.0
+    assert seen.seconds_left(job("pause_monitoring", "quiesce"), 300.0) == GRACE_IN_THE_PAUSE_SECONDS
+    assert seen.seconds_left(job(epoch=9), 400.0) == GRACE_SECONDS
 
 
-def test_tasks_that_change_the_name_are_given_more_time() -> None:
-    promoted = job("pause_monitoring", "quiesce", "catch_up_target", "promote")
-    assert Attendance().seconds_left(promoted, 100.0) == GRACE_AFTER_PROMOTION_SECONDS > GRACE_SECONDS
+def test_in_the_pause_nobody_waits_as_long_as_for_tasks_that_move_the_name() -> None:
+    paused, promoted = job("pause_monitoring", "quiesce"), job("pause_monitoring", "quiesce", "promote")
+    assert Attendance().seconds_left(promoted, 100.0) == GRACE_SECONDS
+    assert Attendance().seconds_left(paused, 100.0) == GRACE_IN_THE_PAUSE_SECONDS < GRACE_SECONDS
 
 
 @pytest.mark.parametrize("owner", ["", "orc1"])

@@ -15,8 +15,8 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes impor
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import SWITCHOVER
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.way_back import go_back, leads_back
 
-GRACE_SECONDS = 2.0  # between two tasks of a playbook nobody holds the lock
-GRACE_AFTER_PROMOTION_SECONDS = 5.0  # a site's own tasks may change the name then
+GRACE_SECONDS = 5.0  # between two tasks nobody holds the lock: before the first step, and while a site's own move the name
+GRACE_IN_THE_PAUSE_SECONDS = 0.5  # from the first step to the promotion it is one task
 LOOK_SECONDS = 0.5  # at a lock that another holds, whose end tells nobody
 
 
@@ -38,12 +38,13 @@ class Attendance:
     _since: float = 0.0
 
     def seconds_left(self, job: Job, now: float) -> float:
-        """Until its playbook counts as dead; nobody holds the lock but us. It is waited for anew after each step."""
+        """Until its playbook counts as dead, while nobody holds the lock but us; counted anew after each step."""
         if not is_attended(job):
             return 0.0
         if self._seen != (job.epoch, job.steps_done):
             self._seen, self._since = (job.epoch, job.steps_done), now
-        grace = GRACE_AFTER_PROMOTION_SECONDS if "promote" in job.steps_done else GRACE_SECONDS
+        in_the_pause = job.steps_done and "promote" not in job.steps_done
+        grace = GRACE_IN_THE_PAUSE_SECONDS if in_the_pause else GRACE_SECONDS
         return max(0.0, self._since + grace - now)
 
 

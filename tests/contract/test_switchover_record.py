@@ -205,9 +205,9 @@ def test_it_leaves_the_field_to_who_holds_the_lock(
 ) -> None:
     monkeypatch.setattr(attending, "LOCK_SECONDS", 0.0)
     store.create(lock_path("orders"), LockHolder(owner="orc1"), ephemeral=True)
-    with pytest.raises(Refused, match="orc1 is at work on cluster orders"):
-        with attending.attending(Keeper(hosts=ZOOKEEPER, root=root), "orders", 2):
-            pass
+    place = Keeper(hosts=ZOOKEEPER, root=root)
+    with pytest.raises(Refused, match="orc1 is at work on cluster orders"), attending.attending(place, "orders", 2):
+        pass
     assert raw(root, lock_path("orders")) == {"owner": "orc1"}
 
 

@@ -448,16 +448,16 @@ def test_a_playbook_that_is_killed_in_the_middle_of_a_step_leaves_the_old_primar
     world: World, hold: Hold, stands_at: str
 ) -> None:
     old, target, earlier = world.primary, sorted(world.replicas)[0], world.record.job
-    with registered(world, long_transaction_seconds_max=120.0, switchover_lag_seconds_max=120.0):
-        with world.writing() as client:
-            with hold(world, old, target):
-                process = start(world, "altair.mysql_ha.switchover", target=target)
-                world.wait_for("a job", lambda: world.record.job.get("id") != earlier.get("id"))
-                wait_step(world, stands_at)
-                kill_all(process)
-            ended(world, earlier, "aborted", old)
-            event = time.monotonic()
-            client.wait_for(lambda ack: ack.acked > event)
+    patient = registered(world, long_transaction_seconds_max=120.0, switchover_lag_seconds_max=120.0)
+    with patient, world.writing() as client:
+        with hold(world, old, target):
+            process = start(world, "altair.mysql_ha.switchover", target=target)
+            world.wait_for("a job", lambda: world.record.job.get("id") != earlier.get("id"))
+            wait_step(world, stands_at)
+            kill_all(process)
+        ended(world, earlier, "aborted", old)
+        event = time.monotonic()
+        client.wait_for(lambda ack: ack.acked > event)
     report = world.judge()
     assert (report.violations, report.lost) == ([], [])
     assert sorted(report.replicas_following) == sorted(world.replicas)

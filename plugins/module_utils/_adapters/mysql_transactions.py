@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from .._core.quiescence import Holder
 from .mysql import MysqlError, Server
 
-_LOCK_WAIT_TIMEOUT = 1205
+_LOST_A_LOCK = frozenset({1205, 1213})  # it took too long, or was the victim of a deadlock
 _LOCK_SECONDS = 1  # the smallest that the server knows; each of the four locks of the statement may take so long
 _SERVERS_OWN = frozenset({"system user", "event_scheduler"})
 # Both times are in the server's own zone. Who has neither changed nor locked a row only reads.
@@ -69,7 +69,7 @@ def try_super_read_only(server: Server) -> bool:
     try:
         server.set_super_read_only(True)
     except MysqlError as error:
-        if error.code != _LOCK_WAIT_TIMEOUT:
+        if error.code not in _LOST_A_LOCK:
             raise
         server.set_super_read_only(False)
         return False

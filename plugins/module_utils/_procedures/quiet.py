@@ -124,9 +124,9 @@ def silence(node: Node, login: Login, policy: Policy, still_ours: Callable[[], o
     cannot lock us out.
     """
     patient = replace(login, read_timeout=max(login.read_timeout, STATEMENT_SECONDS))
-    with connect(node.address, node.port, login) as watcher:
-        with connect(node.address, node.port, patient, anew=True) as setter:
-            return _silence(setter, watcher, policy, still_ours)
+    place = node.address, node.port
+    with connect(*place, login) as watcher, connect(*place, patient, anew=True) as setter:
+        return _silence(setter, watcher, policy, still_ours)
 
 
 def still_ours(scene: Scene) -> Callable[[], object]:

@@ -15,7 +15,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes impor
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import SWITCHOVER
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.way_back import go_back, leads_back
 
-GRACE_SECONDS = 5.0  # between two tasks nobody holds the lock: before the first step, and while a site's own move the name
+GRACE_SECONDS = 5.0  # nobody holds the lock between two tasks: before the first step, and around a site's own
 GRACE_IN_THE_PAUSE_SECONDS = 0.5  # from the first step to the promotion it is one task
 LOOK_SECONDS = 0.5  # at a lock that another holds, whose end tells nobody
 

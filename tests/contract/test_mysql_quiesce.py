@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import pymysql
 import pytest
@@ -15,8 +16,17 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql im
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql_channel import begin_following
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.channel_terms import terms_of
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster import LongTransactions, Node, Policy
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import StaleEpoch
-from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.quiet import Silence, silence
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import Refused, StaleEpoch
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.gtid import GtidSet
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.lifecycle import JobState
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.plan import JobKind
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import StepRecord
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.quiet import (
+    Silence,
+    refuse_unless_quiet,
+    silence,
+)
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import Neighbours, Scene
 from tests.contract.by_hand import (
     PATIENCE_SECONDS,
     await_caught_up,
@@ -29,9 +39,11 @@ from tests.contract.by_hand import (
     value,
     vertical,
 )
+from tests.contract.test_permission_record import SPEC
 from tests.lab.addresses import HOSTS, MYSQL_PORT
 from tests.lab.credentials import PASSWORDS
 from tests.lab.lab import Lab
+from tests.unit.core import worlds
 
 LOGIN = Login(user="altair", password=PASSWORDS["altair"], connect_timeout=10, read_timeout=30)
 DB1 = Node(name="db1", address=HOSTS["db1"], port=MYSQL_PORT)
@@ -202,6 +214,38 @@ def test_who_has_been_succeeded_changes_nothing(lab: Lab) -> None:
     with pytest.raises(StaleEpoch):
         silence(DB1, LOGIN, Policy(), taken_over)
     assert value(lab, "db1", READ_ONLY) == "00"
+
+
+def scene(executed: str) -> Scene:
+    """Of a switchover from db1 to db2, right before the promotion; ``executed``: when db1 became quiet."""
+    quiet = StepRecord(
+        step="quiesce",
+        epoch=7,
+        changed=True,
+        sentence="",
+        evidence={"gtid_executed": executed},
+        finished_at=0.0,
+        seconds=0.0,
+    )
+    job = replace(worlds.job(JobState.RUNNING), old_primary="db1", candidate="db2", steps=(quiet,))
+    spec = replace(SPEC, nodes=(DB1, *SPEC.nodes[1:]))
+    nowhere = cast(Any, None)  # nobody has to be asked for a promotion while db1 answers
+    switchover = replace(job, kind=JobKind.SWITCHOVER)
+    return Scene(store=nowhere, spec=spec, job=switchover, neighbours=Neighbours(login=LOGIN), check=False)
+
+
+def test_nobody_is_promoted_unless_the_old_primary_is_as_quiet_as_it_was(lab: Lab) -> None:
+    executed = quiesce(seconds=PATIENCE_SECONDS).executed
+    has, lacks = GtidSet.parse(executed), GtidSet()
+    refuse_unless_quiet(scene(executed), has)
+    with pytest.raises(Refused, match="db2 lacks .* transactions of db1"):
+        refuse_unless_quiet(scene(executed), lacks)
+    sql(lab, "db1", "SET GLOBAL super_read_only = OFF")
+    with pytest.raises(Refused, match="db1 has been made writable by somebody"):
+        refuse_unless_quiet(scene(executed), has)
+    sql(lab, "db1", f"{row(9109)}; SET GLOBAL super_read_only = ON")
+    with pytest.raises(Refused, match="db1 has committed 1 transactions since"):
+        refuse_unless_quiet(scene(executed), has)
 
 
 def test_a_new_channel_is_like_the_one_that_was_shown(lab: Lab) -> None:

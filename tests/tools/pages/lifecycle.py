@@ -64,8 +64,8 @@ def page() -> str:
     return md.page(
         "The life of a job",
         "plugins/module_utils/_core/lifecycle.py, plan.py, switchover.py and quiescence.py",
-        "A job is one failover or switchover of one cluster. Its record is in ZooKeeper and is written before anything is"
-        " done.",
+        "A job is one failover or switchover of one cluster. Its record is in ZooKeeper and is written before anything"
+        " is done.",
         "## States",
         diagram(),
         md.table(("from", "to", "when", "module"), ways),

@@ -152,7 +152,7 @@ class Desk:
         return await asyncio.to_thread(read_record, self._store, self._cluster)
 
     async def _handle(self) -> None:
-        suspected = self._suspected
+        suspected, seen = self._suspected, None
         if not self._first():
             await asyncio.sleep(STAND_BACK_SECONDS)
             suspected = False  # by now it may have been answered
@@ -163,7 +163,7 @@ class Desk:
                 return
         self._suspected = False
         if not await self._take_lock():
-            await self._watch_attended()
+            self._watch_attended(seen or await self._read())
             return
         try:
             record = await self._read()  # what was seen before the lock may be another's past
@@ -175,9 +175,8 @@ class Desk:
             await self._runner.withdraw(self._cluster)
             await self._leave_lock()
 
-    async def _watch_attended(self) -> None:
+    def _watch_attended(self, record: Record) -> None:
         """Another holds the lock, perhaps a person's playbook, whose end tells nobody."""
-        record = await self._read()
         if record.job is not None and is_open(record.job.value):
             self._loop.call_later(LOOK_SECONDS, self.wake)
 

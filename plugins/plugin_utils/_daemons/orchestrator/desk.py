@@ -152,7 +152,8 @@ class Desk:
         return await asyncio.to_thread(read_record, self._store, self._cluster)
 
     async def _handle(self) -> None:
-        suspected, seen = self._suspected, None
+        suspected = self._suspected
+        seen: Record | None = None
         if not self._first():
             await asyncio.sleep(STAND_BACK_SECONDS)
             suspected = False  # by now it may have been answered

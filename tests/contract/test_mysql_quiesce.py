@@ -238,7 +238,7 @@ def test_nobody_is_promoted_unless_the_old_primary_is_as_quiet_as_it_was(lab: La
     executed = quiesce(seconds=PATIENCE_SECONDS).executed
     has, lacks = GtidSet.parse(executed), GtidSet()
     refuse_unless_quiet(scene(executed), has)
-    with pytest.raises(Refused, match="db2 lacks .* transactions of db1"):
+    with pytest.raises(Refused, match=r"db2 lacks \d+ transactions of db1"):
         refuse_unless_quiet(scene(executed), lacks)
     sql(lab, "db1", "SET GLOBAL super_read_only = OFF")
     with pytest.raises(Refused, match="db1 has been made writable by somebody"):
@@ -256,7 +256,7 @@ def test_a_new_channel_is_like_the_one_that_was_shown(lab: Lab) -> None:
         shown = server.options_of("")
         sql(lab, "db2", "STOP REPLICA; RESET REPLICA ALL")
         account = Login(user="repl", password=PASSWORDS["repl"])
-        begin_following(server, "", DB1.address, DB1.port, account, terms_of(shown))
+        begin_following(server, "", (DB1.address, DB1.port), account, terms_of(shown))
     sql(lab, "db1", row(9108))
     await_caught_up(lab)
     assert has_row(lab, "db2", 9108)

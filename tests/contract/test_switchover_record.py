@@ -200,9 +200,7 @@ def test_its_playbook_holds_the_lock_under_its_own_name_and_lets_it_go(store: St
     assert store.version(lock_path("orders")) is None
 
 
-def test_it_leaves_the_field_to_who_holds_the_lock(
-    store: Store, root: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_leaves_the_field_to_who_holds_the_lock(store: Store, root: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attending, "LOCK_SECONDS", 0.0)
     store.create(lock_path("orders"), LockHolder(owner="orc1"), ephemeral=True)
     place = Keeper(hosts=ZOOKEEPER, root=root)

@@ -1,44 +1,28 @@
-"""A planned change of the primary under load: nothing is lost, and whatever ends it leaves one writable primary."""
+"""A planned change of the primary under load: nothing is lost, and what could not go well is refused beforehand."""
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
-from typing import Any
 
 import pymysql
 import pytest
-import yaml
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.plan import JobKind, names_of
 from tests.contract.by_hand import sql as as_root
 from tests.contract.by_hand import value
-from tests.integration.record import CLUSTER, Json, step_of, steps_of
+from tests.integration.planned import ended, one_writable, switch, switched, transaction
+from tests.integration.record import step_of, steps_of
 from tests.integration.test_candidate import registered
 from tests.integration.world import World
-from tests.lab import addresses, daemons, template
-from tests.lab.checker import Report
+from tests.lab import addresses, template
 from tests.lab.lab import Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.nightly]
 
 PLAN = names_of(JobKind.SWITCHOVER)
-ENDS_SECONDS = 60.0  # a session with ZooKeeper, the grace of an orchestrator, and what a busy machine adds
-IN_ENVIRONMENT = {
-    "ANSIBLE_COLLECTIONS_PATH": str(addresses.TREE / "build" / "collections"),
-    "ANSIBLE_NOCOLOR": "1",
-    "ANSIBLE_LOCALHOST_WARNING": "False",
-    "LC_ALL": "C.UTF-8",
-}
 
 
 @pytest.fixture(scope="module")
@@ -46,85 +30,6 @@ def shared_world() -> Iterator[World]:
     world = World(Lab("planned"))
     yield world
     world.down()
-
-
-def switch(world: World, *extra: str, **variables: object) -> tuple[int, str]:
-    return daemons.playbook(world.lab, "switchover", {"cluster": daemons.CLUSTER, **variables}, *extra)
-
-
-def switched(world: World, target: str) -> Report:
-    """Under load; the judge's report of it."""
-    with world.writing() as client:
-        event = time.monotonic()
-        code, output = switch(world, target=target)
-        assert code == 0, output
-        client.wait_for_another_server(event)
-    return world.judge()
-
-
-@contextmanager
-def transaction(world: World, node: str) -> Iterator[Any]:
-    """An application that has written a row and does not commit it."""
-    with template.connect(world.host(node), "app", timeout=120) as session, session.cursor() as cursor:
-        cursor.execute("BEGIN")
-        cursor.execute("REPLACE INTO app.writes VALUES (77, 1, @@server_uuid, NOW(6))")
-        yield cursor
-
-
-def begun(world: World) -> Path:
-    """Files of a playbook that a test starts itself."""
-    folder = world.host("client").folder / "planned"
-    folder.mkdir(exist_ok=True)
-    (folder / "variables.yml").write_text(
-        yaml.safe_dump({**daemons.playbook_variables(world.lab, "client"), "cluster": daemons.CLUSTER})
-    )
-    return folder
-
-
-def start(world: World, playbook: str, **variables: object) -> subprocess.Popen[bytes]:
-    """A playbook that the test can kill, with all that it has started."""
-    folder = begun(world)
-    argv = [str(Path(sys.executable).with_name("ansible-playbook")), playbook]
-    argv += ["--extra-vars", f"@{folder / 'variables.yml'}", "--extra-vars", json.dumps(variables)]
-    environment = {**IN_ENVIRONMENT, "ANSIBLE_HOME": str(folder)}
-    return world.host("client").popen(argv, env=environment)
-
-
-def tree_of(pid: int) -> list[int]:
-    """The process and all that descend from it, whatever session they are in."""
-    children: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            fields = stat.read_text().rpartition(")")[2].split()
-            children.setdefault(int(fields[1]), []).append(int(stat.parent.name))
-    found = [pid]
-    for each in found:
-        found += children.get(each, [])
-    return found
-
-
-def kill_all(process: subprocess.Popen[bytes]) -> None:
-    for pid in tree_of(process.pid):
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    process.wait(30)
-
-
-def wait_step(world: World, step: str) -> None:
-    world.wait_for(f"{step} on record", lambda: step in steps_of(world.record.job))
-
-
-def one_writable(world: World, primary: str) -> bool:
-    return [name for name in addresses.databases() if not world.fenced(name)] == [primary]
-
-
-def ended(world: World, earlier: Json, state: str, primary: str) -> None:
-    """The job that came after ``earlier`` has, and there is one writable primary that the name leads to."""
-    job = world.wait_for_job(earlier, state, seconds=ENDS_SECONDS)
-    assert job["kind"] == "switchover"
-    assert world.primary == primary
-    world.wait_for("one writable primary", lambda: one_writable(world, primary))
-    assert world.dns() == [addresses.HOSTS[primary]]
 
 
 def test_three_switchovers_lead_around_the_ring_and_all_nodes_hold_the_same(world: World) -> None:
@@ -227,8 +132,8 @@ def test_a_long_transaction_ends_the_switchover_and_not_the_other_way_round(worl
 @pytest.mark.scenario(43)
 def test_a_long_transaction_is_killed_where_the_policy_says_so(world: World) -> None:
     old, target = world.primary, sorted(world.replicas)[0]
-    killed = {"long_transactions": "kill", "long_transaction_seconds_max": 1.0}
-    with registered(world, **killed), transaction(world, old) as cursor:
+    killing = registered(world, long_transactions="kill", long_transaction_seconds_max=1.0)
+    with killing, transaction(world, old) as cursor:
         report = switched(world, target)
         with pytest.raises(pymysql.MySQLError):
             cursor.execute("COMMIT")
@@ -323,7 +228,9 @@ def test_a_target_that_does_not_replicate_or_follows_another_is_refused(world: W
 @pytest.mark.scenario(52)
 def test_a_lagging_target_is_refused_and_the_one_that_is_level_is_taken(world: World) -> None:
     target, other = sorted(world.replicas)
-    with registered(world, switchover_lag_seconds_max=1.0), world.writing():
+    with ExitStack() as stack:
+        stack.enter_context(registered(world, switchover_lag_seconds_max=1.0))
+        stack.enter_context(world.writing())
         with template.connect(world.host(target), "app", timeout=60) as session, session.cursor() as cursor:
             cursor.execute("LOCK TABLES app.writes READ")
             world.wait_for(
@@ -367,155 +274,3 @@ def test_check_mode_says_the_plan_and_changes_nothing(world: World) -> None:
         assert words in output
     assert world.record.everything() == before
     assert one_writable(world, old)
-
-
-def playbook_of(world: World, steps: list[str]) -> str:
-    """One that carries out so many steps of a switchover, and then is gone."""
-    folder = begun(world)
-    where = {"zookeeper_hosts": "{{ altair_zookeeper_hosts }}", "cluster": "{{ cluster }}"}
-    mysql = {"config_file": "{{ altair_mysql_credentials_file }}"}
-    replication = {"replication_config_file": "{{ altair_replication_credentials_file }}"}
-    agents = {"agent_ca": "{{ altair_tls_ca }}", "agent_cert": "{{ altair_tls_certificate }}"}
-    agents["agent_key"] = "{{ altair_tls_key }}"
-    opening = {**where, **mysql, **replication, "target": "{{ target }}"}
-    carrying = {**where, **mysql, **replication, **agents, "epoch": "{{ opened.epoch }}", "steps": steps}
-    carrying |= {"tsig_key_file": "{{ altair_tsig_key_file }}", "hold_lock": True}
-    tasks = [
-        {"name": "Open", "altair.mysql_ha.open_switchover": opening, "register": "opened"},
-        {"name": "Carry out", "altair.mysql_ha.run_steps": carrying},
-    ]
-    path = folder / "part.yml"
-    play = {"name": "A part", "hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}
-    path.write_text(yaml.safe_dump([play], sort_keys=False))
-    return str(path)
-
-
-@pytest.mark.scenario(53)
-@pytest.mark.parametrize("count", range(len(PLAN) + 1))
-def test_a_playbook_that_ends_after_any_step_is_succeeded_by_an_orchestrator(world: World, count: int) -> None:
-    old, target, earlier = world.primary, sorted(world.replicas)[0], world.record.job
-    done = list(PLAN[:count])
-    with world.writing() as client:
-        process = start(world, playbook_of(world, done), target=target)
-        assert process.wait(120) == 0
-        promoted = "promote" in done
-        ended(world, earlier, "done" if promoted else "aborted", target if promoted else old)
-        event = time.monotonic()
-        client.wait_for(lambda ack: ack.acked > event)
-    report = world.judge()
-    assert (report.violations, report.lost) == ([], [])
-    assert len(report.replicas_following) == 2
-
-
-Hold = Callable[[World, str, str], Any]
-
-
-@contextmanager
-def held_in_quiesce(world: World, old: str, target: str) -> Iterator[None]:  # noqa: ARG001
-    with transaction(world, old):
-        yield
-
-
-@contextmanager
-def held_in_catch_up(world: World, old: str, target: str) -> Iterator[None]:
-    """The target stops to apply once the primary is about to become read-only."""
-    with ExitStack() as stack:
-        ready = threading.Event()
-
-        def hold() -> None:
-            with transaction(world, old) as first:
-                ready.set()
-                wait_step(world, "pause_monitoring")
-                time.sleep(1.0)  # by now it has been level with the primary, and waits for the transaction
-                session = stack.enter_context(template.connect(world.host(target), "app", timeout=120))
-                with session.cursor() as cursor:
-                    cursor.execute("LOCK TABLES app.writes READ")
-                time.sleep(1.0)  # some rows for it to lack
-                first.execute("COMMIT")
-
-        thread = threading.Thread(target=hold)
-        thread.start()
-        ready.wait(30)
-        yield
-        thread.join()
-
-
-@pytest.mark.scenario(53)
-@pytest.mark.parametrize(
-    ("hold", "stands_at"), [(held_in_quiesce, "pause_monitoring"), (held_in_catch_up, "quiesce")]
-)
-def test_a_playbook_that_is_killed_in_the_middle_of_a_step_leaves_the_old_primary_writable(
-    world: World, hold: Hold, stands_at: str
-) -> None:
-    old, target, earlier = world.primary, sorted(world.replicas)[0], world.record.job
-    patient = registered(world, long_transaction_seconds_max=120.0, switchover_lag_seconds_max=120.0)
-    with patient, world.writing() as client:
-        with hold(world, old, target):
-            process = start(world, "altair.mysql_ha.switchover", target=target)
-            world.wait_for("a job", lambda: world.record.job.get("id") != earlier.get("id"))
-            wait_step(world, stands_at)
-            kill_all(process)
-        ended(world, earlier, "aborted", old)
-        event = time.monotonic()
-        client.wait_for(lambda ack: ack.acked > event)
-    report = world.judge()
-    assert (report.violations, report.lost) == ([], [])
-    assert sorted(report.replicas_following) == sorted(world.replicas)
-
-
-@pytest.mark.scenario(53)
-def test_a_playbook_that_is_killed_after_the_promotion_is_succeeded_to_the_end(world: World) -> None:
-    old, target, earlier = world.primary, sorted(world.replicas)[0], world.record.job
-    with world.writing() as client:
-        with transaction(world, old) as cursor:  # the name server answers the check, and nothing after it
-            process = start(world, "altair.mysql_ha.switchover", target=target)
-            world.wait_for("a job", lambda: world.record.job.get("id") != earlier.get("id"))
-            wait_step(world, "pause_monitoring")
-            world.host("ns1").stop("named")
-            cursor.execute("COMMIT")
-        wait_step(world, "promote")
-        kill_all(process)
-        world.host("ns1").cont("named")
-        ended(world, earlier, "done", target)
-        client.wait_for_another_server()
-    report = world.judge()
-    assert (report.violations, report.lost) == ([], [])
-    assert report.replicas_following
-    assert step_of(world.record.job, "demote")["evidence"]["following"] is True
-
-
-@pytest.mark.scenario(53)
-def test_a_person_who_gives_a_switchover_up_finds_the_old_primary_writable(world: World) -> None:
-    old, target, earlier = world.primary, sorted(world.replicas)[0], world.record.job
-    with registered(world, long_transaction_seconds_max=120.0), transaction(world, old) as cursor:
-        process = start(world, "altair.mysql_ha.switchover", target=target)
-        world.wait_for("a job", lambda: world.record.job.get("id") != earlier.get("id"))
-        wait_step(world, "pause_monitoring")
-        code, output = daemons.playbook(
-            world.lab, "abort", {"cluster": daemons.CLUSTER, "reason": "the wrong evening"}
-        )
-        assert code == 0, output
-        assert f"an orchestrator sees to it that {old} takes writes" in output
-        cursor.execute("COMMIT")
-        assert process.wait(60) == 2  # its next step is refused
-        ended(world, earlier, "aborted", old)
-    assert not world.record.read(f"{CLUSTER}/maintenance").get("entries")
-    assert world.judge().violations == []
-
-
-@pytest.mark.scenario(53)
-def test_an_old_primary_that_dies_while_it_is_read_only_is_replaced_by_a_failover(world: World) -> None:
-    old, target, earlier = world.primary, sorted(world.replicas)[0], world.record.job
-    with registered(world, switchover_lag_seconds_max=20.0), world.writing() as client:
-        with held_in_catch_up(world, old, target):
-            process = start(world, "altair.mysql_ha.switchover", target=target)
-            world.wait_for("a job", lambda: world.record.job.get("id") != earlier.get("id"))
-            wait_step(world, "quiesce")
-            world.host(old).kill("mysqld")
-        process.wait(240)
-        world.wait_for("another primary", lambda: world.primary != old)
-        client.wait_for_another_server()
-        world.wait_for("the end of the job", lambda: world.record.job.get("state") in ("done", "aborted"))
-    report = world.judge(old)
-    assert report.lost == report.named
-    assert len(report.writable) == 1

@@ -12,12 +12,13 @@ from .mysql import Login, Server
 
 
 def begin_following(
-    server: Server, channel: str, host: str, port: int, account: Login, terms: Mapping[str, Value]
+    server: Server, channel: str, place: tuple[str, int], account: Login, terms: Mapping[str, Value]
 ) -> None:
-    """Make ``channel``, as ``terms`` say, and start it. One of its name that is there must be stopped."""
+    """Make ``channel`` from ``place``, host and port, as ``terms`` say, and start it. One of its name that is there must
+    be stopped."""
     given: dict[str, Value] = {
-        "SOURCE_HOST": host,
-        "SOURCE_PORT": port,
+        "SOURCE_HOST": place[0],
+        "SOURCE_PORT": place[1],
         "SOURCE_USER": account.user,
         "SOURCE_PASSWORD": account.password,
         "SOURCE_AUTO_POSITION": 1,

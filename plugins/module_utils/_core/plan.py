@@ -63,8 +63,6 @@ FAILOVER: tuple[Step, ...] = (
 AWAITED: tuple[str, ...] = tuple(step.name for step in FAILOVER if step.awaited)
 
 
-
-
 def _of_a_failover(name: str) -> Step:
     return next(step for step in FAILOVER if step.name == name)
 

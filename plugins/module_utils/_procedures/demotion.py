@@ -74,7 +74,7 @@ def _demote(server: Server, errand: Demotion, account: Login) -> Followed:
         return _left(errand, why, changed=True)
     if any(each.name == errand.channel for each in state.channels):
         server.query("STOP REPLICA FOR CHANNEL %s", (errand.channel,))
-    begin_following(server, errand.channel, primary.address, primary.port, account, terms_of(errand.shown))
+    begin_following(server, errand.channel, (primary.address, primary.port), account, terms_of(errand.shown))
     fault = _await(server, errand)
     if fault:
         return _left(errand, f"it was pointed at {primary.name}, and {fault}", changed=True)

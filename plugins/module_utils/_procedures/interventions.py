@@ -126,10 +126,7 @@ def _abort(store: Store, record: Record, request: Request, now_at: float, check:
 
 def _hand_back(store: Store, record: Record, because: str, check: bool) -> tuple[Job, str]:
     """A switchover has made the old primary read-only, or is about to: an orchestrator makes it writable again."""
-    if check:
-        job = taken_over(record, NOBODY, because)
-    else:
-        job = take_over(store, record, owner=NOBODY, because=because)
+    job = taken_over(record, NOBODY, because) if check else take_over(store, record, owner=NOBODY, because=because)
     return job, f"job {job.id} is given up; an orchestrator sees to it that {job.old_primary} takes writes"
 
 

@@ -14,8 +14,8 @@ from .mysql import Login, Server
 def begin_following(
     server: Server, channel: str, place: tuple[str, int], account: Login, terms: Mapping[str, Value]
 ) -> None:
-    """Make ``channel`` from ``place``, host and port, as ``terms`` say, and start it. One of its name that is there must
-    be stopped."""
+    """Make ``channel`` from ``place``, host and port, as ``terms`` say, and start it. One of its name must be
+    stopped."""
     given: dict[str, Value] = {
         "SOURCE_HOST": place[0],
         "SOURCE_PORT": place[1],

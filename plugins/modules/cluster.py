@@ -134,9 +134,9 @@ options:
         default: 300.0
       long_transactions:
         description:
-          - What a switchover does about transactions of the primary that do not end. V(wait) waits for them for
-            O(policy.long_transaction_seconds_max) and then gives the switchover up, V(abort) gives it up at once,
-            V(kill) waits as long and then kills their sessions.
+          - What a switchover does about transactions of the primary that do not end within a second. V(wait) waits for
+            them for O(policy.long_transaction_seconds_max) and then gives the switchover up, V(abort) gives it up then
+            and there, V(kill) waits as long and then kills their sessions.
         type: str
         choices: [wait, abort, kill]
         default: wait

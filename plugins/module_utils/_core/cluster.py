@@ -43,8 +43,8 @@ class UnprovenFence(StrEnum):
 
 
 class LongTransactions(StrEnum):
-    """What a switchover does about transactions that do not end: wait for them and then give up, give up at once, or
-    wait for them and then kill their sessions."""
+    """What a switchover does about transactions that do not end in a moment: wait for them and then give up, give up
+    then and there, or wait for them and then kill their sessions."""
 
     WAIT = "wait"
     ABORT = "abort"

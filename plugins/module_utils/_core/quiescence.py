@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from .cluster import LongTransactions
 
+MOMENT_SECONDS = 1.0  # what is open for no longer is an ordinary transaction
 KILL_SECONDS = 10.0  # for how long sessions are killed before the switchover is given up all the same
 NAMED_MAX = 5
 
@@ -83,6 +84,7 @@ class Rule:
 
 RULES: tuple[Rule, ...] = (
     Rule(Turn.SILENCE, "nobody is in the way", lambda look: look.in_the_way == 0),
+    Rule(Turn.WAIT, "an ordinary transaction ends in a moment", lambda look: look.seconds < MOMENT_SECONDS),
     Rule(
         Turn.GIVE_UP,
         "long_transactions is abort, which waits for nobody",

@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster import LongTransactions
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.quiescence import (
     KILL_SECONDS,
+    MOMENT_SECONDS,
     RULES,
     Holder,
     Look,
@@ -36,7 +37,7 @@ def test_a_server_is_silenced_exactly_when_nobody_is_in_the_way(look: Look) -> N
     ("policy", "turns"),
     [
         (LongTransactions.WAIT, [Turn.WAIT, Turn.WAIT, Turn.GIVE_UP, Turn.GIVE_UP]),
-        (LongTransactions.ABORT, [Turn.GIVE_UP] * 4),
+        (LongTransactions.ABORT, [Turn.WAIT, Turn.GIVE_UP, Turn.GIVE_UP, Turn.GIVE_UP]),
         (LongTransactions.KILL, [Turn.WAIT, Turn.WAIT, Turn.KILL, Turn.GIVE_UP]),
     ],
 )
@@ -50,6 +51,12 @@ def test_nobody_is_killed_unless_the_policy_says_so_and_the_time_is_over() -> No
         if rule_for(look).turn is Turn.KILL:
             assert look.policy is LongTransactions.KILL
             assert look.seconds >= look.seconds_max
+
+
+@pytest.mark.parametrize("policy", list(LongTransactions))
+def test_a_transaction_that_is_open_for_a_moment_ends_no_switchover(policy: LongTransactions) -> None:
+    look = replace(LOOK, policy=policy, seconds=MOMENT_SECONDS / 2, seconds_max=0.0)
+    assert rule_for(look).turn is Turn.WAIT
 
 
 def test_every_policy_comes_to_an_end() -> None:

@@ -96,7 +96,7 @@ def wait_step(world: World, step: str) -> None:
 
 
 def one_writable(world: World, primary: str) -> bool:
-    return [name for name in addresses.databases() if not world.fenced(name)] == [primary]
+    return [name for name in addresses.databases() if not world.shut(name)] == [primary]
 
 
 def ended(world: World, earlier: Json, state: str, primary: str) -> None:

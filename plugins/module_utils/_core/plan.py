@@ -70,7 +70,7 @@ def _of_a_failover(name: str) -> Step:
 # What a failover does, too, is the same module. Up to ``promote`` each of them can be taken back.
 SWITCHOVER: tuple[Step, ...] = (
     _of_a_failover("pause_monitoring"),
-    Step("quiesce", "quiet", "make the old primary super_read_only, without cutting anybody's transaction short"),
+    Step("quiesce", "quiet", "make the old primary super_read_only, once the transactions that are open have ended"),
     Step("catch_up_target", "level", "wait until the target has every transaction of the old primary"),
     _of_a_failover("promote"),
     _of_a_failover("switch_dns"),

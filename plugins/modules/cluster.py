@@ -140,6 +140,22 @@ options:
         description: How often that is told again, from then on, while the job stays paused.
         type: float
         default: 300.0
+      long_transactions:
+        description:
+          - What a switchover does about transactions of the primary that do not end within a second. V(wait) waits for
+            them for O(policy.long_transaction_seconds_max) and then gives the switchover up, V(abort) gives it up then
+            and there, V(kill) waits as long and then kills their sessions.
+        type: str
+        choices: [wait, abort, kill]
+        default: wait
+      long_transaction_seconds_max:
+        description: How long a switchover waits for them.
+        type: float
+        default: 10.0
+      switchover_lag_seconds_max:
+        description: The target of a switchover may lag no more than this, and is waited for no longer.
+        type: float
+        default: 10.0
       zones:
         description: Only nodes of these zones are promoted. Any node when the list is empty.
         type: list
@@ -299,6 +315,9 @@ POLICY_OPTIONS: dict[str, Any] = {
     "overload_seconds_max": {"type": "float", "default": 30.0},
     "acknowledge_seconds_max": {"type": "float", "default": 900.0},
     "escalate_every_seconds": {"type": "float", "default": 300.0},
+    "long_transactions": {"type": "str", "choices": ["wait", "abort", "kill"], "default": "wait"},
+    "long_transaction_seconds_max": {"type": "float", "default": 10.0},
+    "switchover_lag_seconds_max": {"type": "float", "default": 10.0},
     "zones": {"type": "list", "elements": "str", "default": []},
     "thresholds": {"type": "dict", "default": {}, "options": THRESHOLD_OPTIONS},
 }

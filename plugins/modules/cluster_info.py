@@ -156,8 +156,8 @@ steps:
   elements: dict
 history:
   description:
-    - The last jobs that ended, the newest first, each with who replaced whom, how many C(seconds) it took, and in a few
-      words what was C(lost).
+    - The last jobs that ended, the newest first, each with its C(kind), who replaced whom, how many C(seconds) it
+      took, and in a few words what was C(lost).
   returned: success
   type: list
   elements: dict

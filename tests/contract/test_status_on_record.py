@@ -98,7 +98,7 @@ def test_the_history_tells_the_last_jobs_by_their_epochs_with_duration_and_loss(
         ("orders-10", 4.0, "3 transactions"),
     ]
     lines = words(told["report"])
-    assert "1970-01-01T00:16:44Z orders-10 done db1 db2 4.0 s 3 transactions it is done" in lines
+    assert "1970-01-01T00:16:44Z orders-10 failover done db1 db2 4.0 s 3 transactions it is done" in lines
     assert "earlier jobs that are not shown: 1" in lines
     assert [each["lost"] for each in status(root, cluster="orders")["history"]][-1] == "nothing promoted"
     assert status(root, cluster="orders", history=0)["history"] == []
@@ -110,7 +110,7 @@ def test_an_open_job_is_told_step_by_step(plain: Any, root: str) -> None:
     told = status(root, cluster="orders")
     assert [(each["step"], each["progress"]) for each in told["steps"]] == [("fence", "done"), ("promote", "next")]
     lines = words(told["report"])
-    assert "job orders-14 (epoch 14, orc1) is running since 1970-01-01T00:16:40Z: it is running" in lines
+    assert "job orders-14 (failover, epoch 14, orc1) is running since 1970-01-01T00:16:40Z: it is running" in lines
     assert "it does not get on: promote: no" in lines
     assert "fence done 0.5 s fence is done" in lines
 
@@ -193,7 +193,7 @@ def test_the_playbook_prints_the_report_line_by_line_or_the_same_as_json(plain: 
     out = played(root, tmp_path, cluster="orders")
     lines = words(out.splitlines())
     assert "db2 primary 10.0.0.2:3306 healthy - held -" in lines
-    assert "1970-01-01T00:16:44Z orders-12 done db1 db2 4.0 s not counted it is done" in lines
+    assert "1970-01-01T00:16:44Z orders-12 failover done db1 db2 4.0 s not counted it is done" in lines
     assert '"topology"' not in out
     out = played(root, tmp_path, cluster="orders", altair_output="json")
     found = re.search(r"^ok: \[localhost\] => (\{$.*?^\})$", out, re.MULTILINE | re.DOTALL)

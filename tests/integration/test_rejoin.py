@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
 
 import pytest
 import yaml
@@ -25,10 +24,6 @@ pytestmark = [pytest.mark.lab, pytest.mark.nightly]
 
 OWN_ROW = (900, 1)  # of no writer that the client has
 SLOW = {"altair_rebuild_data_mib": 10, "altair_rebuild_threads": 1, "altair_rebuild_retry_seconds": 1}
-
-
-def account(world: World) -> dict[str, Any]:
-    return {"altair_replication_credentials_file": str(world.lab.etc / "repl.cnf")}
 
 
 def kill_mysqld(world: World, node: str) -> None:
@@ -92,10 +87,10 @@ def test_an_old_primary_that_comes_back_is_compared_and_then_follows_the_new_one
     done = world.replaced_after(lambda node: kill_mysqld(world, node))
     come_back(world, done.old)
     assert source_of(world, done.old) == ""
-    printed = world.by_hand("rejoin", node=done.old, **account(world))
+    printed = world.by_hand("rejoin", node=done.old)
     assert f"{done.old} follows {done.new}" in printed
     assert_replica(world, done.old)
-    again = world.by_hand("rejoin", node=done.old, **account(world))
+    again = world.by_hand("rejoin", node=done.old)
     assert f"it replicates from {done.new} already" in again
     assert "changed=0" in again
     assert world.record.job == done.job
@@ -108,7 +103,7 @@ def test_one_that_has_what_nobody_else_has_is_quarantined_with_its_rows_and_then
     write_alone(world, done.old)
     folder = world.host("client").folder / "errant"
     folder.mkdir(exist_ok=True)
-    given = {"cluster": daemons.CLUSTER, "node": done.old, "altair_losses_folder": str(folder), **account(world)}
+    given = {"cluster": daemons.CLUSTER, "node": done.old, "altair_losses_folder": str(folder)}
     code, output = daemons.playbook(world.lab, "rejoin", given)
     assert code == 2, output
     assert f"that {done.new} never had" in output
@@ -168,7 +163,7 @@ def test_a_rebuild_that_is_interrupted_is_begun_again_and_ends_with_a_replica(
     node, other = world.replicas
     with world.writing() as client:
         with supervised(world, node), interrupted_once(world, node, how) as hit:
-            printed = world.by_hand("rebuild", node=node, confirm=node, **SLOW, **account(world))
+            printed = world.by_hand("rebuild", node=node, confirm=node, **SLOW)
         assert hit
         assert f"{node}: no copy of {other}: " in printed
         assert f"{node} has a copy of {world.primary}, after 1 attempts that failed" in printed
@@ -206,7 +201,7 @@ def test_a_node_that_was_wiped_is_back_as_a_replica_by_one_playbook(world: World
     ]
     file = Path(host.folder) / "initialize.yml"
     file.write_text(yaml.safe_dump(tasks))
-    given = {"node": node, "altair_initialize_tasks_file": str(file), **account(world)}
+    given = {"node": node, "altair_initialize_tasks_file": str(file)}
     with supervised(world, node):
         code, output = daemons.playbook(world.lab, "rebuild", {"cluster": daemons.CLUSTER, **given})
         assert code == 2, output

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from .channel_terms import Value, terms_of
 from .errors import InvalidInput
 
 # A source that is away for some days is tried all the same; the server's default gives up after ten attempts.
@@ -29,10 +30,14 @@ class ChannelAccount:
 
     user: str
     password: str
-    options: Mapping[str, int | str]
+    options: Mapping[str, Value]
 
     def __repr__(self) -> str:  # the generated one would show the password
         return f"ChannelAccount({self.user!r})"
+
+    def like(self, shown: Mapping[str, str]) -> ChannelAccount:
+        """For a channel with the options of the one that is ``shown``; with our own where none is."""
+        return replace(self, options=terms_of(shown) or self.options)
 
 
 def channel_account(found: Mapping[str, str], source: str) -> ChannelAccount:

@@ -18,6 +18,7 @@ from .lifecycle import JobState
 from .maintenance import Maintenance, MaintenancePlan
 from .manifest import LossAccount
 from .observation import LeaseState, Observation
+from .plan import JobKind
 from .returned import ReturnedNode, Stage
 from .thresholds import Look
 from .znodes import ClusterState, Job, NodeHealth, Suspicion
@@ -158,6 +159,7 @@ class PastJob:
     """A job that has ended. ``new_primary``: None where nobody was promoted. ``lost``: in a few words."""
 
     job: str
+    kind: JobKind
     state: JobState
     because: str
     old_primary: str
@@ -168,7 +170,9 @@ class PastJob:
     lost: str
 
 
-def _lost(promoted: bool, account: LossAccount | None) -> str:
+def _lost(kind: JobKind, promoted: bool, account: LossAccount | None) -> str:
+    if account is None and promoted and kind is JobKind.SWITCHOVER:
+        return "nothing"  # its target had all there was before it was promoted
     if account is None:
         return "not counted" if promoted else "nothing promoted"
     if account.complete:
@@ -181,6 +185,7 @@ def past_job(job: Job, account: LossAccount | None) -> PastJob:
     promoted = "promote" in job.steps_done
     return PastJob(
         job=job.id,
+        kind=job.kind,
         state=job.state,
         because=job.because,
         old_primary=job.old_primary,
@@ -188,5 +193,5 @@ def past_job(job: Job, account: LossAccount | None) -> PastJob:
         opened_at=job.opened_at,
         ended_at=job.ended_at,
         seconds=None if job.ended_at is None else job.ended_at - job.opened_at,
-        lost=_lost(promoted, account),
+        lost=_lost(job.kind, promoted, account),
     )

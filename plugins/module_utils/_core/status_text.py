@@ -115,8 +115,8 @@ def _job(overview: Overview, when: When) -> list[str]:
     )
     return [
         "",
-        f"job {job.id} (epoch {job.epoch}, {job.owner or 'any orchestrator'}) is {job.state.value} since {since}:"
-        f" {job.because}",
+        f"job {job.id} ({job.kind.value}, epoch {job.epoch}, {job.owner or 'any orchestrator'}) is {job.state.value}"
+        f" since {since}: {job.because}",
         *([f"it does not get on: {job.trouble}"] if job.trouble else []),
         *(_teams(job, when) if overview.paused else []),
         "",
@@ -131,6 +131,7 @@ def _history(status: Status, when: When) -> list[str]:
         (
             "" if each.ended_at is None else when(each.ended_at),
             each.job,
+            each.kind.value,
             each.state.value,
             each.old_primary,
             each.new_primary or "",
@@ -142,7 +143,7 @@ def _history(status: Status, when: When) -> list[str]:
     )
     shown = len(status.history)
     left = [f"earlier jobs that are not shown: {status.history_total - shown}"] if status.history_total > shown else []
-    return ["", *table(("ENDED", "JOB", "STATE", "FROM", "TO", "TOOK", "LOST", "BECAUSE"), rows), *left]
+    return ["", *table(("ENDED", "JOB", "KIND", "STATE", "FROM", "TO", "TOOK", "LOST", "BECAUSE"), rows), *left]
 
 
 def status_lines(status: Status, *, now_at: float, when: When) -> list[str]:

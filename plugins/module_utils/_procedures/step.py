@@ -87,7 +87,7 @@ def run_step(
     with store_at(keeper) as store:
         record = record_of(store, cluster)
         job = rehearsed_job(record) if check and epoch == REHEARSAL else current_job(record, epoch)
-        missing = steps_missing_before(name, job.steps_done)
+        missing = steps_missing_before(name, job.steps_done, job.kind)
         if missing and not check:
             raise Refused(f"step {name} of job {job.id} comes after {', '.join(missing)}; run that first")
         if check and job.candidate is None and "choose_candidate" in missing:

@@ -44,3 +44,15 @@ def test_what_cannot_be_used_is_named_with_its_file(found: dict[str, str], sente
 
 def test_no_one_sees_the_password_by_accident() -> None:
     assert "secret" not in repr(channel_account(GIVEN, "x.cnf"))
+
+
+def test_a_channel_like_another_has_its_options_and_not_those_of_the_file() -> None:
+    account = channel_account({**GIVEN, "ssl-ca": "/ca"}, "x.cnf")
+    like = account.like({"SSL_ALLOWED": "YES", "SSL_CA_FILE": "/other", "CHANNEL_NAME": "east"})
+    assert (like.user, like.password) == ("repl", "secret")
+    assert like.options == {"SOURCE_SSL": 1, "SOURCE_SSL_CA": "/other"}
+
+
+def test_where_no_channel_is_shown_the_options_are_those_of_the_file() -> None:
+    account = channel_account({**GIVEN, "ssl-ca": "/ca"}, "x.cnf")
+    assert account.like({}) == account

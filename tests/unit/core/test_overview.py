@@ -13,6 +13,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.overview imp
     past_job,
     step_rows,
 )
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.plan import JobKind
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.returned import Stage
 from tests.unit.core.glance import FULL, health, job, maintenance, overview, returned, seen
 from tests.unit.core.worlds import NOW, UUID_A
@@ -97,3 +98,11 @@ def test_of_a_job_that_ended_it_is_told_how_long_it_took_and_what_it_lost(
 ) -> None:
     past = past_job(job(JobState.DONE, *done, candidate="db2"), found)
     assert (past.old_primary, past.new_primary, past.seconds, past.lost) == ("db1", new, 1.5, lost)
+
+
+@pytest.mark.parametrize(("done", "new", "lost"), [((), None, "nothing promoted"), (("promote",), "db2", "nothing")])
+def test_a_switchover_loses_nothing_whoever_is_primary_in_the_end(
+    done: tuple[str, ...], new: str | None, lost: str
+) -> None:
+    past = past_job(job(JobState.DONE, *done, candidate="db2", kind=JobKind.SWITCHOVER), None)
+    assert (past.kind, past.new_primary, past.lost) == (JobKind.SWITCHOVER, new, lost)

@@ -9,6 +9,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster impo
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.health import Health
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.lifecycle import JobState
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.overview import Overview, node_rows, past_job
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.plan import JobKind, names_of
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.returned import Stage
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.status_text import (
     Status,
@@ -79,7 +80,7 @@ def test_a_quarantined_node_is_told_with_its_transactions_in_its_cluster_and_amo
 
 def test_an_open_job_is_told_step_by_step_with_what_stands_in_its_way() -> None:
     shown = lines(overview(job=job(JobState.RUNNING, "fence", trouble="catch_up: db2 does not answer")))
-    assert "job orders-4 (epoch 4, orc1) is running since T-10: it is dead" in shown
+    assert "job orders-4 (failover, epoch 4, orc1) is running since T-10: it is dead" in shown
     assert "it does not get on: catch_up: db2 does not answer" in shown
     steps = [line.split() for line in shown if line.split()[:1] in (["fence"], ["catch_up"], ["promote"])]
     assert steps == [
@@ -94,7 +95,7 @@ def test_a_paused_job_names_since_when_and_who_has_not_answered() -> None:
     teams = (Team(name="web"), Team(name="billing"))
     paused = job(JobState.PAUSED, paused_at=NOW - 3, teams=teams, acknowledgements=(given,), owner="")
     shown = lines(overview(job=paused))
-    assert "job orders-4 (epoch 4, any orchestrator) is paused since T-3: it is dead" in shown
+    assert "job orders-4 (failover, epoch 4, any orchestrator) is paused since T-3: it is dead" in shown
     assert "team web has stopped writing, said operator:ann at T-1" in shown
     assert "team billing has not answered" in shown
 
@@ -103,11 +104,25 @@ def test_the_history_tells_duration_and_loss_and_how_many_jobs_are_not_shown() -
     ended = job(JobState.DONE, "promote", candidate="db2", because="db2 is primary in place of db1")
     shown = lines(overview(job=ended), history=(past_job(ended, None),), history_total=3, losses="3 are lost")
     row = next(line for line in shown if line.startswith("T-8.5"))
-    assert " ".join(row.split()) == ("T-8.5 orders-4 done db1 db2 1.5 s not counted db2 is primary in place of db1")
+    assert " ".join(row.split()) == (
+        "T-8.5 orders-4 failover done db1 db2 1.5 s not counted db2 is primary in place of db1"
+    )
     assert "earlier jobs that are not shown: 2" in shown
     assert "losses: 3 are lost" in shown
     assert not [line for line in shown if line.startswith("job ")]
     assert "no job has ended yet" in lines(overview())
+
+
+def test_a_switchover_is_told_as_such_with_the_steps_of_its_own_plan() -> None:
+    facts: dict[str, Any] = {"kind": JobKind.SWITCHOVER, "plan": names_of(JobKind.SWITCHOVER), "candidate": "db2"}
+    shown = lines(overview(job=job(JobState.RUNNING, "pause_monitoring", "quiesce", **facts)))
+    assert "job orders-4 (switchover, epoch 4, orc1) is running since T-10: it is dead" in shown
+    assert ["catch_up_target", "next", "-", "-"] in [line.split() for line in shown]
+    ended = job(JobState.DONE, "promote", because="db2 is primary in place of db1", **facts)
+    (row,) = (line for line in lines(overview(), history=(past_job(ended, None),)) if line.startswith("T-8.5"))
+    assert (
+        " ".join(row.split()) == "T-8.5 orders-4 switchover done db1 db2 1.5 s nothing db2 is primary in place of db1"
+    )
 
 
 def test_suspicion_lock_name_and_screening_have_a_line_each_where_there_are_any() -> None:

@@ -8,7 +8,7 @@ import re
 import pytest
 import yaml
 
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.plan import FAILOVER
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.plan import PLANS
 from tests.unit.tree.source import MODULES, parsed, python_files, text, tracked
 
 # Statements that MySQL 8.4 removed; the last one only in its old spelling for threads.
@@ -52,8 +52,8 @@ def test_the_search_for_removed_statements_finds_one_where_it_stands() -> None:
         assert re.search(statement, sample, re.IGNORECASE)
 
 
-def test_every_step_of_the_plan_is_a_module_of_that_name() -> None:
-    assert {f"{MODULES}{step.name}.py" for step in FAILOVER} <= set(MODULE_FILES)
+def test_every_step_of_each_plan_is_a_module_of_that_name() -> None:
+    assert {f"{MODULES}{step.name}.py" for plan in PLANS.values() for step in plan} <= set(MODULE_FILES)
 
 
 @pytest.mark.parametrize("path", MODULE_FILES)

@@ -52,8 +52,8 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors impor
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.gtid import GtidSet
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import ServerState
 from ansible_collections.altair.mysql_ha.plugins.module_utils._module import MYSQL_SPEC, STEP_SPEC, main, step_work
-from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.quiet import await_executed, still_ours
-from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import Outcome, Scene
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.quiet import await_executed
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import Outcome, Scene, still_ours
 
 ARGUMENT_SPEC = {**STEP_SPEC, **MYSQL_SPEC}
 

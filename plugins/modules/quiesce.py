@@ -60,9 +60,8 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._module import MYS
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.quiet import (
     await_executed,
     silence,
-    still_ours,
 )
-from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import Outcome, Scene
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import Outcome, Scene, still_ours
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.survey import channel_of
 
 ARGUMENT_SPEC = {**STEP_SPEC, **MYSQL_SPEC}

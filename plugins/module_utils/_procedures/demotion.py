@@ -35,7 +35,7 @@ class Demotion:
 
 
 def _left(errand: Demotion, why: str, *, changed: bool = False) -> Followed:
-    sentence = f"{errand.node.name} follows nobody: {why}"
+    sentence = f"{errand.node.name} follows nobody: {why}; rejoin it"
     return Followed(following=False, changed=changed, sentence=sentence, needs_person=True)
 
 
@@ -54,7 +54,7 @@ def _demote(server: Server, errand: Demotion, account: ChannelAccount) -> Follow
         state = server.state()
     extra = GtidSet.parse(state.gtid_executed) - _executed(primary, errand.login)
     if extra:
-        why = f"it has {len(extra)} transactions that {primary.name} lacks ({extra}), and has to be rebuilt"
+        why = f"it has {len(extra)} transactions that {primary.name} lacks ({extra})"
         return _left(errand, why, changed=True)
     if any(each.name == errand.channel for each in state.channels):
         server.query("STOP REPLICA FOR CHANNEL %s", (errand.channel,))

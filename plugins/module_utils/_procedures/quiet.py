@@ -17,7 +17,6 @@ from .._core.errors import PostconditionFailed, Refused
 from .._core.gtid import GtidSet
 from .._core.quiescence import Holder, Look, Turn, named, rule_for, still_open
 from .._core.znodes import promotion_path
-from .jobs import current_job, read_record
 from .step import Scene
 
 LOOK_SECONDS = 0.05
@@ -127,11 +126,6 @@ def silence(node: Node, login: Login, policy: Policy, still_ours: Callable[[], o
     place = node.address, node.port
     with connect(*place, login) as watcher, connect(*place, patient, anew=True) as setter:
         return _silence(setter, watcher, policy, still_ours)
-
-
-def still_ours(scene: Scene) -> Callable[[], object]:
-    """What raises where another has taken over."""
-    return lambda: current_job(read_record(scene.store, scene.spec.cluster), scene.job.epoch)
 
 
 def refuse_unless_quiet(scene: Scene, executed: GtidSet) -> None:

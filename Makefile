@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)/build/collections:$(CURDIR)
 export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: help setup demo test unit contract integration simulate lint types docs docs-check sanity ansible-lint
-.PHONY: flaps molecule build lab-down scenarios bench-fleet bench-failover
+.PHONY: flaps molecule build lab-down scenarios bench-fleet bench-failover bench-switchover
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -44,6 +44,9 @@ bench-fleet: setup ## one monitor and ten thousand simulated agents; NODES=100,1
 
 bench-failover: setup ## killed primaries, beside the bare cost of the statements; RUNS=20 LAGGING=yes; build/failover.json
 	@$(PYTHON) -m tests.bench --runs $(or $(RUNS),20) $(if $(LAGGING),--lagging)
+
+bench-switchover: setup ## switchovers around the ring under 300 writes/s; RUNS=20; writes build/switchover.json
+	@$(PYTHON) -m tests.bench.switchover --runs $(or $(RUNS),20)
 
 lint: setup ## one formatter, one linter
 	@build/venv/bin/ruff format --check .

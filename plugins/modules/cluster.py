@@ -13,16 +13,24 @@ short_description: Register a cluster, or change its description
 description:
   - Puts a cluster's nodes, its DNS name and its policies on record, where monitors and orchestrators find them at once.
   - O(primary) is taken at the first registration only. Later it is the jobs that say who is primary.
+  - What is registered already is changed while all goes on. Refused is to leave out the primary, and while a job is
+    open to leave out, or to move to another address or port, the node that it replaces or has chosen.
   - Asks the authoritative name servers what they hold, and warns of what would hinder a failover. Nothing depends on
     their answers.
 version_added: 0.1.0
 author: The altair.mysql_ha maintainers (!UNKNOWN)
 options:
   state:
-    description: Whether the cluster is registered. V(absent) is refused while a job of it has not ended.
+    description:
+      - Whether the cluster is registered. V(absent) takes all that is on record of it away, its history and its
+        accounts of losses included, and leaves the databases and the DNS name alone.
+      - V(absent) is refused while a job of it has not ended.
     type: str
     choices: [present, absent]
     default: present
+  confirm:
+    description: The cluster's name once more. Required with O(state=absent).
+    type: str
   primary:
     description: The node that is primary when the cluster is registered.
     type: str
@@ -132,6 +140,22 @@ options:
         description: How often that is told again, from then on, while the job stays paused.
         type: float
         default: 300.0
+      long_transactions:
+        description:
+          - What a switchover does about transactions of the primary that do not end within a second. V(wait) waits for
+            them for O(policy.long_transaction_seconds_max) and then gives the switchover up, V(abort) gives it up then
+            and there, V(kill) waits as long and then kills their sessions.
+        type: str
+        choices: [wait, abort, kill]
+        default: wait
+      long_transaction_seconds_max:
+        description: How long a switchover waits for them.
+        type: float
+        default: 10.0
+      switchover_lag_seconds_max:
+        description: The target of a switchover may lag no more than this, and is waited for no longer.
+        type: float
+        default: 10.0
       zones:
         description: Only nodes of these zones are promoted. Any node when the list is empty.
         type: list
@@ -193,7 +217,7 @@ attributes:
     description: Says whether anything would change.
     support: full
   diff_mode:
-    description: Shows the description before and after.
+    description: Shows the description before and after, and with O(state=absent) which znodes go.
     support: full
 extends_documentation_fragment:
   - altair.mysql_ha.zookeeper
@@ -213,6 +237,13 @@ EXAMPLES = r"""
       name: orders-db-primary.example.com
       zone: example.com
       servers: [192.0.2.53]
+
+- name: Take a cluster off the record
+  altair.mysql_ha.cluster:
+    zookeeper_hosts: zk1.example.com:2181
+    cluster: orders
+    state: absent
+    confirm: orders
 """
 
 RETURN = r"""
@@ -234,18 +265,9 @@ warnings:
 from typing import Any
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.codec import decode_plain, plain
-from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Create, Store, open_store
+from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store, open_store
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster import ClusterSpec, checked_name
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput, Refused
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import (
-    CLUSTERS,
-    ClusterState,
-    Job,
-    cluster_path,
-    job_path,
-    state_path,
-    trouble_path,
-)
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput
 from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
     CLUSTER_SPEC,
     ZOOKEEPER_SPEC,
@@ -255,6 +277,11 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
     main,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.name_audit import audited_name
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.registry import (
+    Registration,
+    deregister,
+    register,
+)
 
 NODE_OPTIONS: dict[str, Any] = {
     "name": {"type": "str", "required": True},
@@ -288,6 +315,9 @@ POLICY_OPTIONS: dict[str, Any] = {
     "overload_seconds_max": {"type": "float", "default": 30.0},
     "acknowledge_seconds_max": {"type": "float", "default": 900.0},
     "escalate_every_seconds": {"type": "float", "default": 300.0},
+    "long_transactions": {"type": "str", "choices": ["wait", "abort", "kill"], "default": "wait"},
+    "long_transaction_seconds_max": {"type": "float", "default": 10.0},
+    "switchover_lag_seconds_max": {"type": "float", "default": 10.0},
     "zones": {"type": "list", "elements": "str", "default": []},
     "thresholds": {"type": "dict", "default": {}, "options": THRESHOLD_OPTIONS},
 }
@@ -296,6 +326,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     **CLUSTER_SPEC,
     **ZOOKEEPER_SPEC,
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "confirm": {"type": "str"},
     "primary": {"type": "str"},
     "nodes": {"type": "list", "elements": "dict", "options": NODE_OPTIONS},
     "dns": {"type": "dict", "options": DNS_OPTIONS},
@@ -314,38 +345,23 @@ def wanted_spec(parameters: Parameters) -> ClusterSpec:
     return decode_plain(ClusterSpec, given, f"cluster {cluster}")
 
 
-def register(store: Store, wanted: ClusterSpec, primary: str | None, check: bool) -> Result:
-    path = cluster_path(wanted.cluster)
-    found = store.read(path, ClusterSpec)
-    diff = {"before": plain(found.value) if found else "", "after": plain(wanted)}
-    result: Result = {"changed": False, "spec": plain(wanted), "diff": diff}
-    if found is None:
-        if not primary:
-            raise InvalidInput(f"cluster {wanted.cluster} is not registered yet; say with 'primary' which node it is")
-        wanted.node(primary)
-        if not check:
-            store.ensure(CLUSTERS)
-            store.commit(
-                [Create(path, wanted), Create(state_path(wanted.cluster), ClusterState(epoch=1, primary=primary))]
-            )
-        return {**result, "changed": True, "msg": f"cluster {wanted.cluster} is registered, {primary} is its primary"}
-    if found.value == wanted:
-        return {**result, "msg": f"cluster {wanted.cluster} is registered like this already"}
-    if not check:
-        store.replace(path, wanted, found.version)
-    return {**result, "changed": True, "msg": f"the description of cluster {wanted.cluster} is changed"}
+def taken_away(store: Store, cluster: str, confirm: str | None, check: bool) -> Result:
+    if confirm != cluster:
+        raise InvalidInput(
+            f"cluster {cluster} is taken off the record, its history included, only with confirm={cluster}"
+        )
+    done = deregister(store, cluster, check=check)
+    diff = {"before": "".join(f"{path}\n" for path in sorted(done.znodes)), "after": ""}
+    return {"changed": bool(done.znodes), "msg": done.sentence, "diff": diff}
 
 
-def deregister(store: Store, cluster: str, check: bool) -> Result:
-    if store.read(cluster_path(cluster), ClusterSpec) is None:
-        return {"changed": False, "msg": f"cluster {cluster} is not registered"}
-    job = store.read(job_path(cluster), Job)
-    if job is not None and not job.value.state.ended:
-        raise Refused(f"cluster {cluster} stays registered: its job {job.value.id} has not ended")
-    if not check:
-        store.delete_tree(cluster_path(cluster))
-        store.delete(trouble_path(cluster))
-    return {"changed": True, "msg": f"cluster {cluster} is no longer registered"}
+def presented(done: Registration, wanted: ClusterSpec) -> Result:
+    return {
+        "changed": done.changed,
+        "msg": done.sentence,
+        "spec": plain(wanted),
+        "diff": {"before": plain(done.before) if done.before else "", "after": plain(wanted)},
+    }
 
 
 def warnings_about(spec: ClusterSpec, primary: str, seconds: float) -> Result:
@@ -360,11 +376,9 @@ def run(parameters: Parameters, check: bool) -> Result:
     place = keeper(parameters)
     with open_store(place.hosts, place.root, connect_seconds=place.connect_seconds) as store:
         if wanted is None:
-            return deregister(store, parameters["cluster"], check)
-        done = register(store, wanted, parameters["primary"], check)
-        state = store.read(state_path(wanted.cluster), ClusterState)
-    primary = state.value.primary if state else parameters["primary"]
-    return {**done, **warnings_about(wanted, primary, parameters["dns_timeout"])}
+            return taken_away(store, parameters["cluster"], parameters["confirm"], check)
+        done = register(store, wanted, parameters["primary"], check=check)
+    return {**presented(done, wanted), **warnings_about(wanted, done.primary, parameters["dns_timeout"])}
 
 
 if __name__ == "__main__":

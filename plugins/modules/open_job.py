@@ -67,6 +67,10 @@ job:
   description: The job's name.
   returned: success
   type: str
+kind:
+  description: V(failover), or V(switchover) when a paused one was taken over.
+  returned: when a job is open
+  type: str
 verdict:
   description: The verdict; empty when a job was taken over.
   returned: success
@@ -83,6 +87,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.nameserv
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.zookeeper import Store, open_store
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import Conflict, NotFound, Refused
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.health import Health
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.lifecycle import JobState
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.permission import (
     BLOCKERS,
     Situation,
@@ -90,6 +95,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.permission i
     blockers_in_detail,
     would_yield,
 )
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.plan import JobKind
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.verdict import Rule, judge
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import (
     Job,
@@ -191,6 +197,12 @@ def _refuse_if_blocked(finding: Finding, cluster: str) -> None:
 
 def _take_over(store: Store, record: Record, check: bool) -> Result:
     cluster = record.spec.cluster
+    kind, state = (record.job.value.kind, record.job.value.state) if record.job is not None else (None, None)
+    if record.job is not None and kind is JobKind.SWITCHOVER and state is JobState.RUNNING:
+        raise Refused(
+            f"job {record.job.value.id} of cluster {cluster} is a switchover that has not ended; an orchestrator ends"
+            " it when nobody is at work on it"
+        )
     holder = store.read(lock_path(cluster), LockHolder)
     if holder is not None:
         raise Refused(
@@ -209,7 +221,8 @@ def _take_over(store: Store, record: Record, check: bool) -> Result:
 
 
 def _opened(job: Job, sentence: str, verdict: str) -> Result:
-    return {"changed": True, "msg": sentence, "epoch": job.epoch, "job": job.id, "verdict": verdict}
+    shown = {"epoch": job.epoch, "job": job.id, "kind": job.kind.value, "verdict": verdict}
+    return {"changed": True, "msg": sentence, **shown}
 
 
 def _put_on_record(store: Store, finding: Finding) -> None:

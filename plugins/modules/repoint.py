@@ -78,9 +78,8 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.follow
     follows,
     stay,
 )
-from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import current_job, read_record
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.parallel import for_each_node
-from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import Outcome, Scene
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import Outcome, Scene, still_ours
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.survey import Survey, survey
 
 ARGUMENT_SPEC = {**STEP_SPEC, **MYSQL_SPEC, "settle_seconds": {"type": "float", "default": 15.0}}
@@ -95,7 +94,7 @@ def _errand(scene: Scene, found: Survey, name: str, source_uuid: str, seconds: f
         cluster_uuids=found.uuids,
         login=scene.neighbours.login,
         seconds=seconds,
-        still_ours=lambda: current_job(read_record(scene.store, scene.spec.cluster), scene.job.epoch),
+        still_ours=still_ours(scene),
         resume=True,
         own_may_differ=True,
     )

@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The steps of a failover that writers wait for, in one go."""
+"""The steps of a job that writers wait for, in one go."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ short_description: Carry out the steps of a job that writers wait for, in one pr
 description:
   - Carries out one step module after the other, each with its own checks and its own record, as tasks of their own
     would. What is open stays open between them. Stops at the first step that fails.
+  - Of a switchover it carries out all that is not on record. If one fails before the promotion has begun, the
+    switchover is given up and the old primary is writable again.
   - With O(go_ahead) it waits for its job first. That is how an orchestrator's playbook waits warm.
   - Works on the controller only (connection C(local)).
 version_added: 0.1.0
@@ -30,7 +32,9 @@ options:
         nothing is done.
     type: int
   steps:
-    description: The steps, in the order of the plan. By default those that a client that wants to write waits for.
+    description:
+      - The steps, in the order of the plan. By default those that a client that wants to write waits for, and of a
+        switchover all.
     type: list
     elements: str
   leave:
@@ -64,6 +68,20 @@ options:
     default: ""
   more_to_try:
     description: As in M(altair.mysql_ha.fence). When nothing is proven, the steps after the fence are left.
+    type: bool
+    default: false
+  replication_config_file:
+    description: As in M(altair.mysql_ha.demote).
+    type: path
+  kept_accounts:
+    description: As in M(altair.mysql_ha.disconnect_clients).
+    type: list
+    elements: str
+    default: []
+  hold_lock:
+    description:
+      - Hold the cluster's lock meanwhile, as an orchestrator does for its job. When this process dies it is free after
+        some seconds, and an orchestrator takes over.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -109,6 +127,10 @@ epoch:
   description: The job's epoch; 0 when there was none.
   returned: success
   type: int
+kind:
+  description: V(failover) or V(switchover); empty when there was no job.
+  returned: success
+  type: str
 steps:
   description: What each step did, by its name.
   returned: success
@@ -121,6 +143,7 @@ unproven:
 
 import os
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from importlib import import_module
 from itertools import takewhile
 from typing import Any
@@ -128,13 +151,20 @@ from typing import Any
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.codec import decode
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput, Unavailable
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import (
+    AltairError,
+    InvalidInput,
+    Unavailable,
+)
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.plan import (
     AWAITED,
     CONFIRMED,
+    JobKind,
     Order,
     step_named,
+    steps_left,
 )
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import Job
 from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
     AGENT_SPEC,
     DNS_SPEC,
@@ -147,8 +177,19 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
     login,
     main,
 )
-from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.keeping import keeping_open
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.attending import (
+    SESSION_SECONDS,
+    attending,
+)
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.keeping import (
+    keep_record,
+    keeping_open,
+    now,
+    record_of,
+    store_at,
+)
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.ready import get_ready
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.way_back import gone_back
 
 ARGUMENT_SPEC = {
     "cluster": {"type": "str"},
@@ -164,6 +205,9 @@ ARGUMENT_SPEC = {
     "accept_errant": {"type": "bool", "default": False},
     "operator_vouches_candidate": {"type": "str", "default": ""},
     "more_to_try": {"type": "bool", "default": False},
+    "replication_config_file": {"type": "path"},
+    "kept_accounts": {"type": "list", "elements": "str", "default": []},
+    "hold_lock": {"type": "bool", "default": False},
 }
 
 MODULES = "ansible_collections.altair.mysql_ha.plugins.modules."
@@ -217,29 +261,59 @@ def _steps(
     return done, None
 
 
-def _names(parameters: Parameters) -> list[str]:
-    asked = parameters["steps"] if parameters["steps"] is not None else AWAITED
-    for name in (*asked, *parameters["leave"]):
-        step_named(name)
-    return list(takewhile(lambda name: name not in parameters["leave"], asked))
+def _job(parameters: Parameters, order: Order) -> Job | None:
+    """The job of the order, if it is there; the first step goes on from what was read."""
+    with store_at(keeper(parameters)) as store:
+        asked = now()
+        record = record_of(store, order.cluster)
+        keep_record(record, asked)
+    return record.job.value if record.job is not None and record.job.value.epoch == order.epoch else None
+
+
+def _names(parameters: Parameters, job: Job | None) -> list[str]:
+    """Of a failover what holds already is quick; a switchover's pause must not be begun anew after its promotion."""
+    asked = parameters["steps"]
+    if asked is None and job is not None and job.kind is JobKind.SWITCHOVER:
+        asked = [step.name for step in steps_left(job.steps_done, job.kind)]
+    return list(takewhile(lambda name: name not in parameters["leave"], AWAITED if asked is None else asked))
+
+
+def _carry_out(
+    parameters: Parameters, order: Order, job: Job | None, check: bool
+) -> tuple[dict[str, Result], Result | None]:
+    """A switchover that fails is given up, as long as it can be."""
+    try:
+        return _steps(_names(parameters, job), parameters, order, check)
+    except AltairError as error:
+        if check or job is None or job.kind is not JobKind.SWITCHOVER:
+            raise
+        raise gone_back(keeper(parameters), order.cluster, order.epoch, login(parameters), error) from error
 
 
 def run(parameters: Parameters, check: bool) -> Result:
-    names = _names(parameters)
-    idle = {"changed": False, "msg": "there was no job", "given": False, "cluster": "", "epoch": 0, "steps": {}}
+    for name in (*(parameters["steps"] or ()), *parameters["leave"]):
+        step_named(name)
+    idle = {"changed": False, "msg": "there was no job", "given": False, "cluster": "", "epoch": 0, "kind": ""}
+    idle["steps"] = {}
+    place = keeper(parameters)
+    if parameters["hold_lock"]:
+        place = replace(place, session_seconds=SESSION_SECONDS)
     with ExitStack() as kept:
         if parameters["go_ahead"] is not None:  # who waits for an order need not wait for ZooKeeper when it comes
             with suppress(Unavailable):
-                kept.enter_context(keeping_open(keeper(parameters)))
+                kept.enter_context(keeping_open(place))
         order = _ordered(parameters)
         if order is None:
             return idle
-        kept.enter_context(keeping_open(keeper(parameters)))
-        if order.ahead and names:
-            get_ready(keeper(parameters), order.cluster, login(parameters), agent_files(parameters))
+        kept.enter_context(keeping_open(place))
+        if order.ahead and (parameters["steps"] is None or parameters["steps"]):
+            get_ready(place, order.cluster, login(parameters), agent_files(parameters))
         if not _may_begin(parameters, order):
             return idle
-        done, unproven = _steps(names, parameters, order, check)
+        job = _job(parameters, order)
+        if parameters["hold_lock"] and not check:
+            kept.enter_context(attending(place, order.cluster, order.epoch))
+        done, unproven = _carry_out(parameters, order, job, check)
     left = {} if unproven is None else {"unproven": unproven}
     return {
         **left,
@@ -248,6 +322,7 @@ def run(parameters: Parameters, check: bool) -> Result:
         "given": True,
         "cluster": order.cluster,
         "epoch": order.epoch,
+        "kind": (job.kind if job is not None else JobKind.FAILOVER).value,
         "steps": done,
     }
 

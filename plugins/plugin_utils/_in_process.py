@@ -18,7 +18,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.altair.mysql_ha.plugins.module_utils._module import outcome
+from ansible_collections.altair.mysql_ha.plugins.module_utils._module import Voice, outcome
 
 MODULES = "ansible_collections.altair.mysql_ha.plugins.modules."
 
@@ -37,7 +37,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         checked = ArgumentSpecValidator(module.ARGUMENT_SPEC).validate(self._task.args)
         if checked.error_messages:
             raise AnsibleActionFail("; ".join(checked.error_messages))
+        Voice.tell = self._display.display
         done = outcome(module.run, checked.validated_parameters, self._task.check_mode)
         if not done.get("failed"):  # who runs a step by hand, or in check mode, is told what came of it
-            self._display.display(done["msg"])
+            self._display.display("\n".join(done.get("report") or [done["msg"]]))
         return {**result, **remove_values(done, checked._no_log_values)}

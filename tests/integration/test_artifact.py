@@ -69,7 +69,13 @@ def test_every_module_of_an_installed_collection_is_documented(installed: Path) 
     assert found == MODULES
 
 
+@pytest.mark.parametrize(("kind", "name"), [("inventory", "clusters"), ("lookup", "primary")])
+def test_inventory_and_lookup_of_an_installed_collection_are_documented(installed: Path, kind: str, name: str) -> None:
+    printed = ansible("ansible-doc", "--type", kind, f"altair.mysql_ha.{name}", collections=installed)
+    assert "zookeeper_hosts" in printed
+
+
 def test_the_playbooks_of_an_installed_collection_are_found_by_name(installed: Path) -> None:
-    for playbook in ("failover", "register", "status"):
+    for playbook in ("failover", "switchover", "rejoin", "rebuild", "register", "deregister", "status"):
         printed = ansible("ansible-playbook", "--syntax-check", f"altair.mysql_ha.{playbook}", collections=installed)
         assert f"playbooks/{playbook}.yml" in printed

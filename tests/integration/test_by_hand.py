@@ -118,12 +118,19 @@ def test_failover_leaves_the_field_to_an_orchestrator_that_is_at_work(world: Wor
 
 def test_status_says_who_is_primary_under_which_epoch_and_changes_nothing(alone: World) -> None:
     state, before = alone.record.state, alone.record.everything()
-    code, output = run(alone, "status")
+    code, output = run(alone, "status", {"altair_output": "json"})
     assert code == 0, output
     assert f'"primary": "{state["primary"]}"' in output
     assert f'"epoch": {state["epoch"]}' in output
     assert output.count("mysqld runs and answers") == 3
     assert "changed=0" in output
+    code, output = run(alone, "status")
+    assert code == 0, output
+    assert f"orders: {state['primary']} is primary under epoch {state['epoch']}, the name is " in output
+    rows = [line.split() for line in output.splitlines() if line.startswith("db")]
+    assert sorted((row[0], row[1], row[3]) for row in rows) == [
+        (name, "primary" if name == state["primary"] else "replica", "healthy") for name in addresses.databases()
+    ]
     assert alone.record.everything() == before
 
 

@@ -200,13 +200,13 @@ def test_a_sites_own_tasks_change_the_name_as_the_manual_shows_and_no_key_is_nee
 
 def test_the_status_names_what_is_wrong_with_the_name_and_a_registration_warns_of_it(world: World) -> None:
     given = daemons.registration(world.lab, cool_down_seconds=0.0)
-    code, output = daemons.playbook(world.lab, "status", {"cluster": daemons.CLUSTER})
+    code, output = daemons.playbook(world.lab, "status", {"cluster": daemons.CLUSTER, "altair_output": "json"})
     assert code == 0, output
     assert '"dns": []' in output
     try:
         warned = world.by_hand("register", **{**given, "dns": {**given["dns"], "ttl_seconds": 0}})
         assert f"{addresses.PRIMARY_NAME} may be kept for 1 s by {NS1}'s word" in " ".join(warned.split())
-        code, output = daemons.playbook(world.lab, "status", {"cluster": daemons.CLUSTER})
+        code, output = daemons.playbook(world.lab, "status", {"cluster": daemons.CLUSTER, "altair_output": "json"})
         assert code == 0, output
         assert f"{addresses.PRIMARY_NAME} may be kept for 1 s by {NS1}'s word" in output
     finally:

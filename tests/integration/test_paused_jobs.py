@@ -152,7 +152,7 @@ def test_each_teams_answer_is_on_record_and_once_all_have_answered_nobody_is_tol
         assert code == 0
         assert f"team web has acknowledged job {job['id']} already" in output
         assert "changed=0" in output
-        output = world.by_hand("status")
+        output = world.by_hand("status", altair_output="json")
         assert '"web": "stopped writing, said operator:ann at ' in output
         told = len(world.told("job_escalated", job["id"]))
         time.sleep(4 * EVERY_SECONDS)

@@ -12,7 +12,7 @@ from kazoo.exceptions import NotEmptyError
 
 from tests.integration.record import CLUSTER, ROOT
 from tests.integration.world import World
-from tests.lab import addresses
+from tests.lab import addresses, daemons
 from tests.lab.errors import LabError
 from tests.lab.lab import Lab
 
@@ -41,6 +41,19 @@ def wait_for_blockers(world: World, since: float, *wanted: str) -> None:
     world.wait_for(f"a screening that is blocked by {wanted}", there)
 
 
+def fleet_status(world: World) -> list[str]:
+    """The status without a cluster, line by line: all of them."""
+    code, output = daemons.playbook(world.lab, "status", {})
+    assert code == 0, output
+    return output.splitlines()
+
+
+def kept(world: World) -> int:
+    """How many times the orchestrators have said that a maintenance keeps a primary that they would replace."""
+    sentence = f"{daemons.CLUSTER} is not failed over: {MAINTAINED} ("
+    return sum(world.log(host, "orchestrator").count(sentence) for host in ("orc1", "orc2"))
+
+
 @pytest.mark.scenario(51)
 def test_maintenance_keeps_a_dead_primary_until_it_expires_and_both_are_seen(world: World) -> None:
     old, earlier, before, began = world.primary, world.record.job, world.record.everything(), time.time()
@@ -48,19 +61,27 @@ def test_maintenance_keeps_a_dead_primary_until_it_expires_and_both_are_seen(wor
     ends_at = world.record.read(f"{CLUSTER}/maintenance")["entries"][0]["until_at"]
     assert 75 <= ends_at - began < 120
     assert "the cluster is in maintenance until" in output
+    suspicions, refusals = world.suspicions(old), kept(world)
     world.host(old).kill("mysqld")
     wait_for_blockers(world, began, MAINTAINED)
     assert world.record.screening["verdict"] == "dead_primary"
+    assert world.suspicions(old) > suspicions
+    assert kept(world) > refusals
     assert world.record.everything() == before
     assert time.time() < ends_at
-    output = world.by_hand("status")
+    output = world.by_hand("status", altair_output="json")
     assert '"active": true' in output
     assert '"reason": "a new switch"' in output
+    until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ends_at))
+    assert f"maintenance of the cluster until {until}, by operator:" in world.by_hand("status")
+    assert any(line.startswith(f"{daemons.CLUSTER} ") and f"until {until}" in line for line in fleet_status(world))
     output = world.by_hand("why")
     assert f"orders: dead_primary: {DEAD}; not failed over: {MAINTAINED} (the cluster, by operator:" in output
     job = world.wait_for_job(earlier, seconds=150)
     assert job["opened_at"] >= ends_at
-    assert '"active": false' in world.by_hand("status")
+    assert '"active": false' in world.by_hand("status", altair_output="json")
+    assert f"maintenance of the cluster has ended, at {until}, by operator:" in world.by_hand("status")
+    assert not [line for line in fleet_status(world) if f"until {until}" in line]
     assert world.judge(old).violations == []
     world.by_hand("maintenance", state="absent")
     assert world.record.read(f"{CLUSTER}/maintenance") == {"entries": []}

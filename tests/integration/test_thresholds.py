@@ -114,7 +114,7 @@ def test_a_nearly_full_disk_of_the_primary_is_a_breach_on_record_and_in_the_log_
         many = client.acked()[-1].n + 200
         client.wait_for(lambda ack: ack.n >= many)
         assert world.record.version(f"/altair/health/{daemons.CLUSTER}/{primary}") == version, "written on change only"
-        code, output = daemons.playbook(world.lab, "status", {"cluster": daemons.CLUSTER})
+        code, output = daemons.playbook(world.lab, "status", {"cluster": daemons.CLUSTER, "altair_output": "json"})
         assert code == 0, output
         assert "breach 'disk': the data folder's file system is" in output
         assert " s behind; disk " in output

@@ -47,6 +47,7 @@ def playbook_variables(lab: Lab, host: str) -> Settings:
     return {
         "altair_zookeeper_hosts": zookeeper_hosts(),
         "altair_mysql_credentials_file": str(lab.etc / "altair.cnf"),
+        "altair_replication_credentials_file": str(lab.etc / "repl.cnf"),
         "altair_tsig_key_file": str(lab.etc / "altair-update.key"),
         "altair_tls_ca": files["ca"],
         "altair_tls_certificate": files["certificate"],

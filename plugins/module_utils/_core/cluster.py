@@ -42,6 +42,15 @@ class UnprovenFence(StrEnum):
     PROMOTE = "promote"
 
 
+class LongTransactions(StrEnum):
+    """What a switchover does about transactions that do not end in a moment: wait for them and then give up, give up
+    then and there, or wait for them and then kill their sessions."""
+
+    WAIT = "wait"
+    ABORT = "abort"
+    KILL = "kill"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Node:
     """One MySQL server and its agent. ``address`` is an IP address; ``zone`` is whatever its owners call the place."""
@@ -123,6 +132,8 @@ class Policy:
     ``overload_seconds_max``: for how long a mysqld that works need not answer its agent before it counts as hung.
     ``acknowledge_seconds_max``: how long the teams have to answer a paused job before people are told, and then again
     every ``escalate_every_seconds``, who has not.
+    ``long_transactions``: of a switchover, which waits ``long_transaction_seconds_max`` for them, and as long as
+    ``switchover_lag_seconds_max`` for its target; one that lags more is refused.
     ``zones``: a promotion is only into these (none given: anywhere).
     ``thresholds``: where people are told of a node; nobody is failed over for it.
     """
@@ -136,6 +147,9 @@ class Policy:
     overload_seconds_max: float = 30.0
     acknowledge_seconds_max: float = 900.0
     escalate_every_seconds: float = 300.0
+    long_transactions: LongTransactions = LongTransactions.WAIT
+    long_transaction_seconds_max: float = 10.0
+    switchover_lag_seconds_max: float = 10.0
     zones: tuple[str, ...] = ()
     thresholds: Thresholds = field(default_factory=Thresholds)
 
@@ -147,6 +161,8 @@ class Policy:
         _check((self.transactions_missing_max or 0) >= 0, "transactions_missing_max must not be below 0")
         _check(self.overload_seconds_max >= 0, "overload_seconds_max must not be below 0")
         _check(self.acknowledge_seconds_max >= 0, "acknowledge_seconds_max must not be below 0")
+        _check(self.long_transaction_seconds_max >= 0, "long_transaction_seconds_max must not be below 0")
+        _check(self.switchover_lag_seconds_max > 0, "switchover_lag_seconds_max must be above 0")
         _check(self.escalate_every_seconds >= 1, "escalate_every_seconds must be 1 or more: people have to read it")
 
 

@@ -45,7 +45,12 @@ TRANSITIONS: tuple[Transition, ...] = (
         "fence",
     ),
     Transition(JobState.RUNNING, JobState.RUNNING, "another orchestrator, or a person, took over", "open_job"),
-    Transition(JobState.RUNNING, JobState.ABORTED, "an operator stopped it", "job"),
+    Transition(
+        JobState.RUNNING,
+        JobState.ABORTED,
+        "an operator stopped it, or a switchover was given up before its promotion had begun",
+        "job",
+    ),
     Transition(JobState.PAUSED, JobState.RUNNING, "an operator resumed it", "job"),
     Transition(JobState.PAUSED, JobState.ABORTED, "an operator gave it up", "job"),
 )

@@ -1,14 +1,22 @@
 # Copyright: the altair.mysql_ha maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The steps of a failover, in order. A step is a module of the collection and bears its name."""
+"""The steps of a job, in order. A step is a module of the collection and bears its name."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from enum import StrEnum
 
 from .errors import InvalidInput
+
+
+class JobKind(StrEnum):
+    """Whether the primary is replaced because it is dead, or because a person asked for it."""
+
+    FAILOVER = "failover"
+    SWITCHOVER = "switchover"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +63,48 @@ FAILOVER: tuple[Step, ...] = (
 AWAITED: tuple[str, ...] = tuple(step.name for step in FAILOVER if step.awaited)
 
 
+def _of_a_failover(name: str) -> Step:
+    return next(step for step in FAILOVER if step.name == name)
+
+
+# What a failover does, too, is the same module. Up to ``promote`` each of them can be taken back.
+SWITCHOVER: tuple[Step, ...] = (
+    _of_a_failover("pause_monitoring"),
+    Step("quiesce", "quiet", "make the old primary super_read_only, once the transactions that are open have ended"),
+    Step("catch_up_target", "level", "wait until the target has every transaction of the old primary"),
+    _of_a_failover("promote"),
+    _of_a_failover("switch_dns"),
+    Step("demote", "demoted", "let the old primary follow the new one; it stays super_read_only", awaited=False),
+    _of_a_failover("repoint"),
+    _of_a_failover("disconnect_clients"),
+)
+PLANS: dict[JobKind, tuple[Step, ...]] = {JobKind.FAILOVER: FAILOVER, JobKind.SWITCHOVER: SWITCHOVER}
+
+
+def names_of(kind: JobKind) -> tuple[str, ...]:
+    return tuple(step.name for step in PLANS[kind])
+
+
 def step_named(name: str) -> Step:
-    for step in FAILOVER:
+    steps = dict.fromkeys((*FAILOVER, *SWITCHOVER))
+    for step in steps:
         if step.name == name:
             return step
-    raise InvalidInput(f"'{name}' is no step of a failover; the steps are {', '.join(step.name for step in FAILOVER)}")
+    raise InvalidInput(f"'{name}' is no step of a job; the steps are {', '.join(step.name for step in steps)}")
 
 
-def steps_left(done: Collection[str]) -> tuple[Step, ...]:
+def steps_left(done: Collection[str], kind: JobKind = JobKind.FAILOVER) -> tuple[Step, ...]:
     """What a successor has to go through: from the first step on whose result is not on record."""
-    for index, step in enumerate(FAILOVER):
+    plan = PLANS[kind]
+    for index, step in enumerate(plan):
         if step.name not in done:
-            return FAILOVER[index:]
+            return plan[index:]
     return ()
 
 
-def steps_missing_before(name: str, done: Collection[str]) -> tuple[str, ...]:
+def steps_missing_before(name: str, done: Collection[str], kind: JobKind = JobKind.FAILOVER) -> tuple[str, ...]:
     """The steps that must be on record before ``name`` may act and are not."""
-    names = [step.name for step in FAILOVER]
+    names = names_of(kind)
+    if name not in names:
+        raise InvalidInput(f"'{name}' is no step of a {kind.value}; its steps are {', '.join(names)}")
     return tuple(earlier for earlier in names[: names.index(name)] if earlier not in done)

@@ -72,7 +72,7 @@ RULES: tuple[Rule, ...] = (
     Rule(Move.LEFT_BEHIND, "it cannot be reached", lambda one, _all: not one.reachable),
     Rule(
         Move.LEFT_BEHIND,
-        "it has no replication channel from a node of the cluster; it has to be rebuilt",
+        "it has no replication channel from a node of the cluster; rejoin it",
         lambda one, _all: one.source is None,
     ),
     Rule(Move.STAY, "its source is {primary}", lambda one, everybody: one.source == everybody.primary),

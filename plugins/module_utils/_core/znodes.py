@@ -17,6 +17,7 @@ from .health import Health
 from .lifecycle import JobState
 from .observation import LeaseState, Observation, ProcessState, Reach, Sighting
 from .permission import Situation
+from .plan import JobKind
 from .standing import Standing
 from .thresholds import Raised
 from .verdict import Verdict
@@ -96,6 +97,11 @@ def promotion_path(cluster: str) -> str:
 def losses_path(cluster: str, job: str) -> str:
     """LossAccount: what the job lost; no rows."""
     return f"{CLUSTERS}/{cluster}/losses/{job}"
+
+
+def returned_path(cluster: str, node: str) -> str:
+    """ReturnedNode: why a node on its way back is no replica yet; gone once it is one."""
+    return f"{CLUSTERS}/{cluster}/returned/{node}"
 
 
 def pause_path(cluster: str) -> str:
@@ -300,7 +306,7 @@ class OperatorWord:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """One failover, from the plan (written before the act) to its end.
+    """One failover or switchover, from the plan (written before the act) to its end.
 
     ``trouble``: why the last run did not get further; empty while all goes well. ``suspicion``: what it answers; from
     that moment until the job has ended no monitor acknowledges the old primary's reports. None: a person opened it.
@@ -326,6 +332,7 @@ class Job:
     teams: tuple[Team, ...] = ()
     acknowledgements: tuple[Acknowledgement, ...] = ()
     operator_word: OperatorWord | None = None
+    kind: JobKind = JobKind.FAILOVER
 
     @property
     def acknowledged(self) -> dict[str, Acknowledgement]:
@@ -343,5 +350,5 @@ class Job:
 
     @property
     def cools_down_from(self) -> float | None:
-        """A cool-down counts promotions: a job that was given up before its own starts none."""
-        return self.ended_at if "promote" in self.steps_done else None
+        """A cool-down counts promotions that nobody asked for: what was planned, or given up before, starts none."""
+        return self.ended_at if "promote" in self.steps_done and self.kind is JobKind.FAILOVER else None

@@ -84,7 +84,7 @@ def known_of(
     )
 
 
-def _version(text: str) -> tuple[int, ...]:
+def version_of(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", text)[:3])
 
 
@@ -115,7 +115,7 @@ def _contender(spec: ClusterSpec, old_primary: str, node: Node, login: Login, kn
         unseen,
         reachable=True,
         executed=executed,
-        server_version=_version(state.version),
+        server_version=version_of(state.version),
         server_uuid=state.server_uuid,
         held=executed | received(state),
         purged=GtidSet.parse(facts.gtid_purged),
@@ -130,9 +130,14 @@ def _contender(spec: ClusterSpec, old_primary: str, node: Node, login: Login, kn
     )
 
 
+def contenders_of(spec: ClusterSpec, old_primary: str, login: Login, known: Known) -> dict[str, Contender]:
+    """Every replica as it is now, all asked at once."""
+    return for_each_node(spec.others(old_primary), lambda node: _contender(spec, old_primary, node, login, known))
+
+
 def pick(spec: ClusterSpec, old_primary: str, login: Login, known: Known) -> Choice:
     """The choice among the replicas; raise Refused, with every reason, when there is none."""
-    contenders = for_each_node(spec.others(old_primary), lambda node: _contender(spec, old_primary, node, login, known))
+    contenders = contenders_of(spec, old_primary, login, known)
     choice = choose(
         contenders.values(),
         primary_executed=known.executed(old_primary),

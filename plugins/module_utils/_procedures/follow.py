@@ -70,15 +70,15 @@ def follows(state: ServerState, channel: str, uuid: str) -> bool:
     return bool(found and found.receiver_running and found.applier_running and found.source_uuid == uuid)
 
 
-def _await_following(server: Server, errand: Errand) -> str:
+def await_following(server: Server, channel: str, uuid: str, seconds: float) -> str:
     """Empty when the replica receives from whom it should in time; else what stands in its way."""
-    deadline = time.monotonic() + errand.seconds
+    deadline = time.monotonic() + seconds
     while True:
         state = server.state()
-        if follows(state, errand.channel, errand.source_uuid):
+        if follows(state, channel, uuid):
             return ""
         if time.monotonic() > deadline:
-            found = _channel(state, errand.channel)
+            found = _channel(state, channel)
             return (found.error if found else "") or "it does not connect"
         time.sleep(LOOK_SECONDS)
 
@@ -145,7 +145,7 @@ def _aim(server: Server, errand: Errand) -> Followed:
         sentence = f"{name} was pointed at {primary.name}, and is left stopped because its TLS options changed{notes}"
         return Followed(following=False, changed=True, sentence=sentence, needs_person=True, changed_options=changed)
     server.start(errand.channel)
-    fault = _await_following(server, errand)
+    fault = await_following(server, errand.channel, errand.source_uuid, errand.seconds)
     came = f"was pointed at {primary.name} and does not follow: {fault}" if fault else f"follows {primary.name}"
     return Followed(
         following=not fault,
@@ -208,7 +208,7 @@ def stay(errand: Errand, source: str) -> Followed:
 
     def act(server: Server, errand: Errand) -> Followed:
         changed = errand.resume and _resume(server, server.state())
-        fault = _await_following(server, errand)
+        fault = await_following(server, errand.channel, errand.source_uuid, errand.seconds)
         came = f"does not follow {source}: {fault}" if fault else f"goes on following {source}"
         return Followed(following=not fault, changed=changed, sentence=f"{errand.node.name} {came}")
 

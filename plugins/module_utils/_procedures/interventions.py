@@ -21,6 +21,7 @@ from .._core.znodes import (
     promotion_path,
 )
 from .jobs import NOBODY, Record, end_job, ended_job, read_record, take_over, taken_over
+from .way_back import leads_back
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,12 +114,20 @@ def _acknowledge(store: Store, record: Record, request: Request, now_at: float, 
 
 def _abort(store: Store, record: Record, request: Request, now_at: float, check: bool) -> tuple[Job, str]:
     because = f"{request.by} gave it up{request.why}"
+    if record.job is not None and leads_back(store, record.job.value):
+        return _hand_back(store, record, because, check)
     hold, held = _hold(store, record, request, now_at)
     if check:
         job = ended_job(record, JobState.ABORTED, because, now_at)
     else:
         job = end_job(store, record, JobState.ABORTED, because, now_at, also=hold)
     return job, f"job {job.id} is given up: {what_is_left(job)}; {held}"
+
+
+def _hand_back(store: Store, record: Record, because: str, check: bool) -> tuple[Job, str]:
+    """A switchover has made the old primary read-only, or is about to: an orchestrator makes it writable again."""
+    job = taken_over(record, NOBODY, because) if check else take_over(store, record, owner=NOBODY, because=because)
+    return job, f"job {job.id} is given up; an orchestrator sees to it that {job.old_primary} takes writes"
 
 
 def _hold(store: Store, record: Record, request: Request, now_at: float) -> tuple[list[Change], str]:

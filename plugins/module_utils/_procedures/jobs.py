@@ -15,7 +15,7 @@ from .._core.cluster import ClusterSpec, checked_name
 from .._core.errors import Conflict, InvalidInput, NotFound, Refused, StaleEpoch
 from .._core.lifecycle import JobState, check_transition
 from .._core.observation import Observation
-from .._core.plan import FAILOVER, steps_missing_before
+from .._core.plan import JobKind, names_of, steps_missing_before
 from .._core.wire import StopAnswer
 from .._core.znodes import (
     Answer,
@@ -37,6 +37,7 @@ from .._core.znodes import (
 )
 
 OPERATOR = "operator"  # owners of this kind are persons: no orchestrator takes their jobs over
+SWITCHOVER = "switchover"  # ... and of this kind their playbooks: an orchestrator takes over when they are gone
 NOBODY = ""  # owns what a person has left to the orchestrators
 
 
@@ -108,14 +109,16 @@ def set_suspicion_aside(store: Store, cluster: str, *, because: str, by: str) ->
         store.commit([Delete(suspicion_path(cluster), version), answer])
 
 
-def open_job(store: Store, record: Record, *, owner: str, because: str, now_at: float) -> Job:
+def open_job(
+    store: Store, record: Record, *, owner: str, because: str, now_at: float, target: str | None = None
+) -> Job:
     """Epoch + 1, plan written, the suspicion answered, in one transaction; Conflict when another was first, or when the
-    suspicion that is open now is not the one in ``record``."""
+    suspicion that is open now is not the one in ``record``. ``target``: of a switchover."""
     state = record.state.value
     cluster = record.spec.cluster
     if record.job is not None and not record.job.value.state.ended:
         raise Refused(f"job {record.job.value.id} of cluster {cluster} has not ended; resume or abort it first")
-    job = _planned(record, owner, because, now_at)
+    job = _planned(record, owner, because, now_at, target)
     changes: list[Change] = [Replace(state_path(cluster), replace(state, epoch=job.epoch), record.state.version)]
     if record.job is None:
         changes.append(Create(job_path(cluster), job))
@@ -126,8 +129,9 @@ def open_job(store: Store, record: Record, *, owner: str, because: str, now_at: 
     return job
 
 
-def _planned(record: Record, owner: str, because: str, now_at: float) -> Job:
+def _planned(record: Record, owner: str, because: str, now_at: float, target: str | None = None) -> Job:
     state, cluster = record.state.value, record.spec.cluster
+    kind = JobKind.FAILOVER if target is None else JobKind.SWITCHOVER
     return Job(
         id=f"{cluster}-{state.epoch + 1}",
         cluster=cluster,
@@ -136,9 +140,11 @@ def _planned(record: Record, owner: str, because: str, now_at: float) -> Job:
         state=JobState.RUNNING,
         because=because,
         old_primary=state.primary,
-        plan=tuple(step.name for step in FAILOVER),
+        plan=names_of(kind),
         opened_at=now_at,
+        candidate=target,
         suspicion=record.suspicion.value if record.suspicion else None,
+        kind=kind,
     )
 
 
@@ -253,7 +259,7 @@ def append_step(
     job, cluster = record.job.value, record.spec.cluster
     kept = tuple(each for each in job.steps if each.step != done.step)
     if candidate is not None and job.candidate not in (None, candidate):
-        kept = tuple(each for each in kept if each.step in steps_missing_before(done.step, ()))
+        kept = tuple(each for each in kept if each.step in steps_missing_before(done.step, (), job.kind))
     updated = replace(job, steps=(*kept, done), candidate=candidate or job.candidate, trouble="")
     known = record.state
     state: Change = Check(state_path(cluster), known.version)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from threading import Thread
 from typing import Any, TypeVar
 
@@ -28,11 +28,13 @@ RECORD_SECONDS_MAX = 0.1  # no longer than a step may take to get from its look 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Keeper:
-    """Where ZooKeeper is. ``connect_seconds`` bounds the wait for it."""
+    """Where ZooKeeper is. ``connect_seconds`` bounds the wait for it. ``session_seconds``: for how long what a process
+    that died holds stays held."""
 
     hosts: str
     root: str
     connect_seconds: float = 5.0
+    session_seconds: float = field(default=10.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,12 @@ def asked_ahead() -> Ahead | None:
     return ahead
 
 
+def _opened(keeper: Keeper) -> AbstractContextManager[Store]:
+    return open_store(
+        keeper.hosts, keeper.root, session_seconds=keeper.session_seconds, connect_seconds=keeper.connect_seconds
+    )
+
+
 @contextmanager
 def store_at(keeper: Keeper) -> Iterator[Store]:
     """A session for the block's length; within ``keeping_open`` the one that is open already."""
@@ -139,7 +147,7 @@ def store_at(keeper: Keeper) -> Iterator[Store]:
     if kept is not None and kept[0] == keeper:
         yield kept[1]
         return
-    with open_store(keeper.hosts, keeper.root, connect_seconds=keeper.connect_seconds) as store:
+    with _opened(keeper) as store:
         yield store
 
 
@@ -150,7 +158,7 @@ def keeping_open(keeper: Keeper) -> Iterator[None]:
     if _Keeping.store is not None and _Keeping.store[0] == keeper:
         yield
         return
-    with open_store(keeper.hosts, keeper.root, connect_seconds=keeper.connect_seconds) as store:
+    with _opened(keeper) as store:
         _Keeping.store = (keeper, store)
         try:
             with keeping_connections():

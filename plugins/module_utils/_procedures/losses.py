@@ -96,7 +96,7 @@ def executed_by(node: Node, neighbours: Neighbours, job: Job) -> GtidSet:
         return GtidSet.parse(had)
 
 
-def _logs(
+def logs_of(
     files: TlsFiles | None, node: Node, question: SalvageRequest, seconds: float
 ) -> tuple[GtidSet | None, str, tuple[LostTransaction, ...]]:
     """What the node's logs hold beyond what is had, why that is not all, and the rows of it."""
@@ -134,7 +134,7 @@ def take_account(
     question = SalvageRequest(
         cluster=spec.cluster, node=old.name, job=job.id, epoch=state.epoch, have=str(have), rows=True
     )
-    logs, unread, rows = _logs(neighbours.agents, old, question, seconds)
+    logs, unread, rows = logs_of(neighbours.agents, old, question, seconds)
     seen = Findings(
         has=executed_by(
             new, neighbours, job

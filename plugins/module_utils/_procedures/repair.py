@@ -55,16 +55,16 @@ def _refuse(record: Record, store: Store, now_at: float) -> None:
         raise Refused(f"cluster {cluster} is in maintenance ({entry.reason}); end that first")
 
 
-def _check_ours(store: Store, before: Record) -> None:
+def check_ours(store: Store, before: Record, what: str = "repair") -> None:
     """Right before a server is changed, and after: that nobody has begun a failover meanwhile."""
     now, was = read_record(store, before.spec.cluster), before.state.value
     if (now.state.value.epoch, now.state.value.primary) != (was.epoch, was.primary):
         raise StaleEpoch(
             f"epoch {was.epoch} of cluster {before.spec.cluster} is over, it is {now.state.value.epoch} now;"
-            " another job has taken over and this repair changes nothing more"
+            f" another job has taken over and this {what} changes nothing more"
         )
     if now.job is not None and not now.job.value.state.ended:
-        raise Conflict(f"job {now.job.value.id} was opened meanwhile; this repair changes nothing more")
+        raise Conflict(f"job {now.job.value.id} was opened meanwhile; this {what} changes nothing more")
 
 
 def _left_as_it_is(name: str, why: str, *, again: bool = False) -> Followed:
@@ -121,11 +121,11 @@ def repair(store: Store, cluster: str, login: Login, *, seconds: float, now_at: 
                 cluster_uuids=found.uuids,
                 login=login,
                 seconds=seconds,
-                still_ours=lambda: _check_ours(store, record),
+                still_ours=lambda: check_ours(store, record),
             )
         )
 
     done = for_each_node(spec.others(primary.name), work)
     if any(each.changed for each in done.values()) and not check:
-        _check_ours(store, record)
+        check_ours(store, record)
     return Repaired(primary=primary.name, epoch=state.epoch, replicas=done)

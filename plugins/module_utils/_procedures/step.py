@@ -18,7 +18,7 @@ from .._core.errors import AltairError, Paused, Refused, StaleEpoch
 from .._core.plan import steps_missing_before
 from .._core.znodes import Evidence, Job, StepRecord
 from .candidates import known_of, pick
-from .jobs import Record, append_step, current_job, note_trouble, rehearsed_job
+from .jobs import Record, append_step, current_job, note_trouble, read_record, rehearsed_job
 from .keeping import Keeper, keep_record, now, record_of, store_at
 
 REHEARSAL = 0  # the epoch that open_job returns in check mode: there is no job, and no step may change anything
@@ -79,6 +79,11 @@ class Outcome:
 Act = Callable[[Scene], Outcome]
 
 
+def still_ours(scene: Scene) -> Callable[[], object]:
+    """What raises where another has taken over."""
+    return lambda: current_job(read_record(scene.store, scene.spec.cluster), scene.job.epoch)
+
+
 def run_step(
     name: str, act: Act, *, cluster: str, epoch: int, keeper: Keeper, neighbours: Neighbours, check: bool
 ) -> StepRecord:
@@ -87,7 +92,7 @@ def run_step(
     with store_at(keeper) as store:
         record = record_of(store, cluster)
         job = rehearsed_job(record) if check and epoch == REHEARSAL else current_job(record, epoch)
-        missing = steps_missing_before(name, job.steps_done)
+        missing = steps_missing_before(name, job.steps_done, job.kind)
         if missing and not check:
             raise Refused(f"step {name} of job {job.id} comes after {', '.join(missing)}; run that first")
         if check and job.candidate is None and "choose_candidate" in missing:

@@ -19,6 +19,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core import (
     manifest,
     observation,
     permission,
+    returned,
     standing,
     thresholds,
     verdict,
@@ -35,10 +36,11 @@ HOMES: tuple[ModuleType, ...] = (
     permission,
     maintenance,
     manifest,
+    returned,
     fleet_breaker,
     cluster,
 )
-WORDS: tuple[ModuleType, ...] = (health, verdict, lifecycle, observation, cluster, thresholds, manifest)
+WORDS: tuple[ModuleType, ...] = (health, verdict, lifecycle, observation, cluster, thresholds, manifest, returned)
 
 
 def own_classes(module: ModuleType, kind: Callable[[type], bool]) -> list[type[Any]]:
@@ -92,7 +94,7 @@ def page() -> str:
     paths = md.trailing_comments(wire, "_PATH")
     return md.page(
         "On the wire and in ZooKeeper",
-        "plugins/module_utils/_core/{znodes,wire,observation,standing,permission,maintenance,manifest,fleet_breaker,cluster,thresholds}.py",
+        "plugins/module_utils/_core/{znodes,wire,observation,standing,permission,maintenance,manifest,returned,fleet_breaker,cluster,thresholds}.py",
         "Everything is JSON in the shapes below and is checked field by field when it is read. Unknown fields are"
         " ignored, so that a newer neighbour may say more; anything else that does not fit is set aside and logged.",
         "## Znodes",

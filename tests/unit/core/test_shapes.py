@@ -28,6 +28,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core import (
     manifest,
     observation,
     permission,
+    returned,
     standing,
     thresholds,
     wire,
@@ -36,7 +37,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core import (
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import InvalidInput
 from tests.unit.core.worlds import job
 
-MODULES = (cluster, fleet_breaker, maintenance, manifest, observation, standing, wire, znodes)
+MODULES = (cluster, fleet_breaker, maintenance, manifest, observation, returned, standing, wire, znodes)
 SHAPES: dict[str, type[Any]] = {
     name: kind
     for module in MODULES
@@ -112,6 +113,13 @@ CHECKED: Mapping[type[Any], Callable[[], st.SearchStrategy[Any]]] = {
         gtids_left_out=st.just(2),
         since_at=st.floats(0, 1e9),
         counted_at=st.floats(0, 1e9),
+    ),
+    returned.ReturnedNode: lambda: st.builds(
+        returned.ReturnedNode,
+        errant=st.just("aaaaaaaa-0000-4000-8000-000000000001:1-3"),
+        transactions=st.just(4),
+        gtids_left_out=st.just(1),
+        at=st.floats(0, 1e9),
     ),
     cluster.ClusterSpec: lambda: st.builds(
         cluster.ClusterSpec,

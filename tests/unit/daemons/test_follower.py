@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.lifecycle import JobState
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.notice import Kind, Notice
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import Job
@@ -30,8 +32,9 @@ def test_a_job_is_told_of_by_its_owner_from_opening_to_end() -> None:
     assert told(*looks, name="orc2") == []
 
 
-def test_a_persons_job_is_told_of_by_every_orchestrator() -> None:
-    looks = (None, job(owner="operator:ann@ops1"), job(JobState.DONE, owner="operator:ann@ops1"))
+@pytest.mark.parametrize("owner", ["operator:ann@ops1", "switchover:ann@ops1"])
+def test_a_persons_job_is_told_of_by_every_orchestrator(owner: str) -> None:
+    looks = (None, job(owner=owner), job(JobState.DONE, owner=owner))
     assert told(*looks) == told(*looks, name="orc2") == [Kind.JOB_OPENED, Kind.JOB_DONE]
 
 

@@ -54,12 +54,12 @@ class Task:
 
 
 @cache
-def tasks(tasks_file: str = "") -> tuple[Task, ...]:
+def tasks(tasks_file: str = "", playbook: str = "failover") -> tuple[Task, ...]:
     """In the order in which they run, with or without a site's own tasks."""
     variables = {"altair_dns_tasks_file": tasks_file} if tasks_file else {}
     places = {"ANSIBLE_COLLECTIONS_PATH": str(TREE / "build" / "collections"), "ANSIBLE_LOCALHOST_WARNING": "False"}
     done = subprocess.run(
-        [sys.executable, "-c", LOAD, str(TREE / "playbooks" / "failover.yml"), json.dumps(variables)],
+        [sys.executable, "-c", LOAD, str(TREE / "playbooks" / f"{playbook}.yml"), json.dumps(variables)],
         env={**os.environ, **places},
         capture_output=True,
         check=False,

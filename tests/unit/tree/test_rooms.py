@@ -95,6 +95,12 @@ def test_modules_and_daemons_never_import_each_other() -> None:
     assert not trespassers(DAEMONS, f"{PLUGINS_PACKAGE}.modules", f"{PLUGINS_PACKAGE}.module_utils._module")
 
 
+def test_inventory_and_lookup_import_neither_modules_nor_daemons() -> None:
+    for folder in ("plugins/inventory/", "plugins/lookup/"):
+        assert python_files(folder)
+        assert not trespassers(folder, f"{PLUGINS_PACKAGE}.modules", f"{PLUGINS_PACKAGE}.plugin_utils")
+
+
 def test_what_modules_ship_never_imports_what_they_do_not() -> None:
     others = ("modules", "plugin_utils", "action", "inventory", "lookup")
     assert not trespassers("plugins/module_utils/", *(f"{PLUGINS_PACKAGE}.{kind}" for kind in others))

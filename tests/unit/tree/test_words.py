@@ -8,7 +8,7 @@ import re
 import pytest
 import yaml
 
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.plan import FAILOVER
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.plan import PLANS
 from tests.unit.tree.source import MODULES, parsed, python_files, text, tracked
 
 # Statements that MySQL 8.4 removed; the last one only in its old spelling for threads.
@@ -23,6 +23,7 @@ REMOVED = (
     r"master_(pos_wait|host|auto_position)",
 )
 WHERE_STATEMENTS_ARE_SENT = ("plugins", "roles", "playbooks", "tests/lab", "extensions")
+PLUGIN_FILES = [*python_files("plugins/inventory/"), *python_files("plugins/lookup/")]
 MODULE_FILES = [path for path in python_files(MODULES) if not path.endswith("__init__.py")]
 
 
@@ -51,8 +52,8 @@ def test_the_search_for_removed_statements_finds_one_where_it_stands() -> None:
         assert re.search(statement, sample, re.IGNORECASE)
 
 
-def test_every_step_of_the_plan_is_a_module_of_that_name() -> None:
-    assert {f"{MODULES}{step.name}.py" for step in FAILOVER} <= set(MODULE_FILES)
+def test_every_step_of_each_plan_is_a_module_of_that_name() -> None:
+    assert {f"{MODULES}{step.name}.py" for plan in PLANS.values() for step in plan} <= set(MODULE_FILES)
 
 
 @pytest.mark.parametrize("path", MODULE_FILES)
@@ -62,3 +63,10 @@ def test_a_module_documents_itself_in_yaml_that_can_be_read(path: str) -> None:
     assert documentation["module"] == path.removeprefix(MODULES).removesuffix(".py")
     assert isinstance(yaml.safe_load(texts["EXAMPLES"]), list)
     assert isinstance(yaml.safe_load(texts["RETURN"]), dict)
+
+
+@pytest.mark.parametrize("path", PLUGIN_FILES)
+def test_a_plugin_documents_itself_in_yaml_that_can_be_read(path: str) -> None:
+    texts = constants(path)
+    assert yaml.safe_load(texts["DOCUMENTATION"])["name"] == path.rpartition("/")[2].removesuffix(".py")
+    assert list(yaml.safe_load_all(texts["EXAMPLES"]))

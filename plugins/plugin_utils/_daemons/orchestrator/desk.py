@@ -58,6 +58,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.screen
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.screenings import put_on_record, screening_of
 
 from ..notifier import Tell, tell_nobody
+from .attendance import LOOK_SECONDS, Attendance, give_up, is_open
 from .mending import Mending
 from .runner import PlaybookRunner
 
@@ -114,6 +115,7 @@ class Desk:
         self._loop = asyncio.get_running_loop()
         self._mending = Mending(cluster, owner, store, tell, self._wake_later_from_thread)
         self._again: asyncio.TimerHandle | None = None
+        self._attendance = Attendance()
 
     def wake(self) -> None:
         self._woken.set()
@@ -151,6 +153,7 @@ class Desk:
 
     async def _handle(self) -> None:
         suspected = self._suspected
+        seen: Record | None = None
         if not self._first():
             await asyncio.sleep(STAND_BACK_SECONDS)
             suspected = False  # by now it may have been answered
@@ -161,6 +164,7 @@ class Desk:
                 return
         self._suspected = False
         if not await self._take_lock():
+            self._watch_attended(seen or await self._read())
             return
         try:
             record = await self._read()  # what was seen before the lock may be another's past
@@ -171,6 +175,11 @@ class Desk:
         finally:
             await self._runner.withdraw(self._cluster)
             await self._leave_lock()
+
+    def _watch_attended(self, record: Record) -> None:
+        """Another holds the lock, perhaps a person's playbook, whose end tells nobody."""
+        if record.job is not None and is_open(record.job.value):
+            self._loop.call_later(LOOK_SECONDS, self.wake)
 
     async def _mend(self, seen: Record) -> None:
         """Nothing else is to be done: point stray replicas at the primary, and come back for those that were not."""
@@ -226,11 +235,19 @@ class Desk:
             log.warning("the lock of %s ends with the session: %s", self._cluster, error)
 
     async def _resume(self, record: Record) -> None:
+        left = self._attendance.seconds_left(record.job.value, time.monotonic()) if record.job is not None else 0.0
+        if left > 0:
+            self._loop.call_later(min(left, LOOK_SECONDS), self.wake)
+            return
         because = f"{self._owner} went on with it"
         if record.job is not None and record.job.value.owner == NOBODY:
             because += f"; {record.job.value.because}"
         job = await asyncio.to_thread(take_over, self._store, record, owner=self._owner, because=because)
         log.warning("took job %s over, now epoch %d", job.id, job.epoch)
+        given_up = await asyncio.to_thread(give_up, self._store, job, self._means.login)
+        if given_up:
+            log.warning("gave job %s up: %s", job.id, given_up)
+            return
         await self._carry_out(job)
 
     async def _screen(self, record: Record, suspicion: Suspicion) -> None:

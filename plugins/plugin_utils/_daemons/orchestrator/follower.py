@@ -10,7 +10,7 @@ import time
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.lifecycle import JobState
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.occasions import news_of_job
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import Job
-from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import OPERATOR
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.jobs import OPERATOR, SWITCHOVER
 
 from ..notifier import Tell
 
@@ -43,4 +43,4 @@ class JobFollower:
             self._tell(notice)
 
     def _is_ours(self, job: Job) -> bool:
-        return job.owner == self._name or job.owner.startswith(OPERATOR)
+        return job.owner == self._name or job.owner.startswith((OPERATOR, SWITCHOVER))

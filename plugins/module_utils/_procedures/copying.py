@@ -78,17 +78,27 @@ def _ensure_plugin(node: Node, login: Login) -> None:
 
 
 def attempt(how: Copying, node: Node, donor: Node) -> Attempt:
-    """Blocking."""
+    """Blocking. A server that is super_read_only takes no copy, so that is lifted until it has one or the attempt has
+    failed; read_only stays on, and it starts super_read_only by its configuration."""
     try:
         for each in (donor, node):
             _ensure_plugin(each, how.login)
-        patient = replace(how.login, read_timeout=how.seconds_max + how.restart_seconds)
-        with connect(node.address, node.port, patient, anew=True) as carrier:
-            allow_donor(carrier, donor.address, donor.port, how.bounds)
-            before = copy_of(carrier)
-            code, said, last = _carry_out(how, node, donor, carrier)
+        done = _attempt(how, node, donor)
     except (MysqlError, Refused) as error:
-        return Attempt(donor=donor.name, fault=str(error))
+        done = Attempt(donor=donor.name, fault=str(error))
+    if done.fault:
+        with suppress(MysqlError), connect(node.address, node.port, how.login, anew=True) as server:
+            server.set_super_read_only(True)
+    return done
+
+
+def _attempt(how: Copying, node: Node, donor: Node) -> Attempt:
+    patient = replace(how.login, read_timeout=how.seconds_max + how.restart_seconds)
+    with connect(node.address, node.port, patient, anew=True) as carrier:
+        allow_donor(carrier, donor.address, donor.port, how.bounds)
+        before = copy_of(carrier)
+        carrier.admit_appliers()
+        code, said, last = _carry_out(how, node, donor, carrier)
     ending = ending_of(code)
     if ending is Ending.FAILED:
         return Attempt(donor=donor.name, fault=said, last=last)

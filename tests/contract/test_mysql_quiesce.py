@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any, cast
 
@@ -204,6 +204,30 @@ def test_clients_that_come_and_go_do_not_hold_it_up(lab: Lab) -> None:
             over.append(True)
         assert all(each.result(PATIENCE_SECONDS) for each in storms)
     assert found.given_up == ""
+    assert value(lab, "db1", READ_ONLY) == "11"
+
+
+def test_short_transactions_without_a_pause_between_them_are_waited_for_one_by_one(lab: Lab) -> None:
+    """At every moment one is open, and each for a short time only."""
+    over: list[bool] = []
+
+    def work(number: int) -> None:
+        with sessions(lab, "db1", 1) as (application,), suppress(pymysql.MySQLError), application.cursor() as cursor:
+            while not over:
+                cursor.execute("BEGIN")
+                cursor.execute(row(number))
+                time.sleep(0.03)
+                cursor.execute("COMMIT")
+
+    with ThreadPoolExecutor(4) as clients:
+        for number in range(9110, 9114):
+            clients.submit(work, number)
+        try:
+            await_that(lambda: has_row(lab, "db1", 9113), "they write")
+            found = quiesce(seconds=PATIENCE_SECONDS)
+        finally:
+            over.append(True)
+    assert (found.given_up, found.killed) == ("", 0)
     assert value(lab, "db1", READ_ONLY) == "11"
 
 

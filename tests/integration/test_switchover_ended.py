@@ -26,7 +26,7 @@ PLAN = names_of(JobKind.SWITCHOVER)
 
 @pytest.fixture(scope="module")
 def shared_world() -> Iterator[World]:
-    world = World(Lab("given-up"))
+    world = World(Lab("givenup"))
     yield world
     world.down()
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from .._adapters.mysql import Login, MysqlError, Server, connect
 from .._adapters.mysql_channel import introduce
+from .._adapters.mysql_transactions import kill_all, open_transactions
 from .._core.channel_account import ChannelAccount
 from .._core.cluster import Node
 from .._core.gtid import GtidSet
@@ -56,6 +57,7 @@ def _demote(server: Server, errand: Demotion, account: ChannelAccount) -> Follow
     if extra:
         why = f"it has {len(extra)} transactions that {primary.name} lacks ({extra})"
         return _left(errand, why, changed=True)
+    kill_all(server, open_transactions(server))  # they cannot commit, and hold what is to be applied here
     if any(each.name == errand.channel for each in state.channels):
         server.query("STOP REPLICA FOR CHANNEL %s", (errand.channel,))
     introduce(server, errand.channel, primary.address, primary.port, account.like(errand.shown))

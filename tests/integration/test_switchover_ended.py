@@ -89,11 +89,12 @@ def held_in_quiesce(world: World, old: str, target: str) -> Iterator[None]:  # n
 def held_in_catch_up(world: World, old: str, target: str) -> Iterator[None]:
     """The target stops to apply once the primary is about to become read-only."""
     with ExitStack() as stack:
-        ready = threading.Event()
+        ready, earlier = threading.Event(), world.record.job.get("id")
 
         def hold() -> None:
             with transaction(world, old) as first:
                 ready.set()
+                world.wait_for("a job", lambda: world.record.job.get("id") != earlier)
                 wait_step(world, "pause_monitoring")
                 time.sleep(1.0)  # by now it has been level with the primary, and waits for the transaction
                 session = stack.enter_context(template.connect(world.host(target), "app", timeout=120))

@@ -10,6 +10,7 @@ out as the ordinary module it is.
 
 from __future__ import annotations
 
+import json
 from importlib import import_module
 from typing import Any
 
@@ -34,7 +35,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             ran: dict[str, Any] = self._execute_module(task_vars=task_vars, wrap_async=self._task.async_val)
             return {**result, **ran}
         module = import_module(MODULES + self._task.action.rpartition(".")[2])
-        checked = ArgumentSpecValidator(module.ARGUMENT_SPEC).validate(self._task.args)
+        # As a module on another host gets them: Ansible's own subclasses of int and str mean nothing to PyMySQL.
+        plain = json.loads(json.dumps(self._task.args, default=str))
+        checked = ArgumentSpecValidator(module.ARGUMENT_SPEC).validate(plain)
         if checked.error_messages:
             raise AnsibleActionFail("; ".join(checked.error_messages))
         Voice.tell = self._display.display

@@ -32,6 +32,12 @@ options:
   tsig_key_file:
     description: When given, it must hold a TSIG key.
     type: path
+  accept_newer:
+    description:
+      - Whether a target of a newer release series than the primary's is taken, as in an upgrade of MySQL. The old
+        primary then has to follow a newer server, for which there is no warrant before it is upgraded, too.
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Says the steps, the target and why not the others, what is in the way right now, and changes nothing.
@@ -146,6 +152,7 @@ ARGUMENT_SPEC = {
     **DNS_SPEC,
     "target": {"type": "str", "default": ""},
     "replication_config_file": {"type": "path", "required": True},
+    "accept_newer": {"type": "bool", "default": False},
 }
 NOTHING = "nothing: the primary takes no write before the target has all it has committed"
 
@@ -196,7 +203,8 @@ def run(parameters: Parameters, check: bool) -> Result:
     place = keeper(parameters)
     with open_store(place.hosts, place.root, connect_seconds=place.connect_seconds) as store:
         record = read_record(store, parameters["cluster"])
-        sight = look(store, record, login(parameters), parameters["target"], time.time())
+        accept_newer = bool(parameters["accept_newer"])
+        sight = look(store, record, login(parameters), parameters["target"], time.time(), accept_newer=accept_newer)
         against = refusal(sight.outlook)
         if against:
             raise Refused(f"no switchover: {against}")

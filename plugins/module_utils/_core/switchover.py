@@ -52,7 +52,11 @@ FAULTS: tuple[Fault, ...] = (
         lambda one: bool(one.extra),
         "it has transactions that the primary has not: {one.extra}; it has to be rebuilt before it may be promoted",
     ),
-    Fault(lambda one: one.newer, "it runs a newer server than the primary, which would have to follow it"),
+    Fault(
+        lambda one: one.newer,
+        "it runs a newer server than the primary, which would have to follow it; for an upgrade give"
+        " altair_accept_newer=true",
+    ),
     Fault(
         lambda one: not (one.receiving and one.applying),
         "its replication stands still, because {one.standing_still}: {one.error}",

@@ -72,8 +72,11 @@ def _name_fault(record: Record) -> str:
     return "" if held == (address,) else f"{dns.name} leads to {found} and not to the primary at {address}"
 
 
-def look(store: Store, record: Record, login: Login, target: str, now_at: float) -> Sight:
-    """Ask all servers, unless the record alone forbids the switchover.
+def look(
+    store: Store, record: Record, login: Login, target: str, now_at: float, *, accept_newer: bool = False
+) -> Sight:
+    """Ask all servers, unless the record alone forbids the switchover. ``accept_newer``: a target of a newer release
+    series may have the primary follow it, as in an upgrade.
 
     The primary is asked last, so that what a replica has beyond its word is the replica's own.
     """
@@ -104,6 +107,8 @@ def look(store: Store, record: Record, login: Login, target: str, now_at: float)
         name: _prospect(one, choice.excluded.get(name, ""), found, seen.server, lag_max)
         for name, one in contenders.items()
     }
+    if accept_newer:
+        prospects = {name: replace(one, newer=False) for name, one in prospects.items()}
     outlook = replace(
         outlook,
         primary_writable=seen.server.writable,

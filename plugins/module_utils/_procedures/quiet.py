@@ -19,8 +19,8 @@ from .._core.quiescence import Holder, Look, Turn, named, rule_for, still_open
 from .._core.znodes import promotion_path
 from .step import Scene
 
-# The server shows open transactions from a buffer that it renews only when nobody has read it for 0.1 s (MySQL Reference
-# Manual, "Persistence and Consistency of InnoDB Transaction and Locking Information").
+# The server shows open transactions from a buffer that it renews only when nobody has read it for 0.1 s (MySQL
+# Reference Manual, "Persistence and Consistency of InnoDB Transaction and Locking Information").
 LOOK_SECONDS = 0.15
 ASK_WHO_SECONDS = 0.5  # so long a primary may take to become read-only before it is asked whom it waits for
 BREATH_SECONDS = 1.0  # for the writers, who had to wait behind an attempt that came to nothing

@@ -150,7 +150,7 @@ def read_overviews(store: Store, clusters: Sequence[str]) -> dict[str, Read]:
 
 def read_overview(store: Store, cluster: str) -> Overview:
     """Raise what stands in its place."""
-    (found,) = read_overviews(store, [checked_name(cluster, "cluster name")]).values()
+    found = read_overviews(store, [checked_name(cluster, "cluster name")])[cluster]
     if isinstance(found, AltairError):
         raise found
     return found

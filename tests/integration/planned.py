@@ -1,4 +1,4 @@
-"""What the tests of switchovers share: a playbook that can be killed, and how a switchover is seen to have ended."""
+"""What the tests of planned work share: a playbook that can be killed, and how its end is seen."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import yaml
 
-from tests.integration.record import Json, steps_of
+from tests.integration.record import CLUSTER, Json, steps_of
+from tests.integration.test_after import source_of
 from tests.integration.world import World
 from tests.lab import addresses, daemons, template
 from tests.lab.checker import Report
+from tests.lab.errors import LabError
 
 ENDS_SECONDS = 60.0  # a session with ZooKeeper, the grace of an orchestrator, and what a busy machine adds
 IN_ENVIRONMENT = {
@@ -106,3 +109,39 @@ def ended(world: World, earlier: Json, state: str, primary: str) -> None:
     assert world.primary == primary
     world.wait_for("one writable primary", lambda: one_writable(world, primary))
     assert world.dns() == [addresses.HOSTS[primary]]
+
+
+def count(world: World, node: str) -> int:
+    return int(world.sql(node, "SELECT COUNT(*) AS number FROM app.writes")["number"])
+
+
+def assert_replica(world: World, node: str) -> None:
+    """By its own word it follows the primary, takes no write, and has every row."""
+    assert source_of(world, node) == world.primary
+    assert world.fenced(node)
+    world.wait_for("all rows", lambda: count(world, node) == count(world, world.primary))
+    assert world.record.read(f"{CLUSTER}/returned/{node}") == {}
+    report = world.judge()
+    assert report.violations == []
+    assert node in report.replicas_following
+    assert world.dns() == [addresses.HOSTS[world.primary]]
+
+
+@contextmanager
+def supervised(world: World, node: str) -> Iterator[None]:
+    """Start mysqld whenever it has ended and has a data folder, as a supervisor would."""
+    ended, host = Event(), world.host(node)
+
+    def work() -> None:
+        while not ended.wait(0.1):
+            if not host.running("mysqld") and (host.data / "mysql.ibd").exists():
+                with suppress(LabError):
+                    host.start("mysqld")
+
+    thread = Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()

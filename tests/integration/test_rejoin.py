@@ -3,21 +3,19 @@ put aside with all that only it has named."""
 
 from __future__ import annotations
 
-import shutil
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from threading import Event, Thread
 
 import pytest
-import yaml
 
 from tests.integration import losses
+from tests.integration.planned import assert_replica, supervised
 from tests.integration.record import CLUSTER
 from tests.integration.test_after import source_of
 from tests.integration.world import World
-from tests.lab import addresses, daemons, template
+from tests.lab import daemons, template
 from tests.lab.errors import LabError
 
 pytestmark = [pytest.mark.lab, pytest.mark.nightly]
@@ -34,42 +32,6 @@ def come_back(world: World, node: str) -> None:
     world.host(node).start("mysqld")
     world.wait_for("the returned node's report", lambda: world.record.health(node).get("health") == "healthy")
     assert world.fenced(node)
-
-
-def count(world: World, node: str) -> int:
-    return int(world.sql(node, "SELECT COUNT(*) AS number FROM app.writes")["number"])
-
-
-def assert_replica(world: World, node: str) -> None:
-    """By its own word it follows the primary, takes no write, and has every row."""
-    assert source_of(world, node) == world.primary
-    assert world.fenced(node)
-    world.wait_for("all rows", lambda: count(world, node) == count(world, world.primary))
-    assert world.record.read(f"{CLUSTER}/returned/{node}") == {}
-    report = world.judge()
-    assert report.violations == []
-    assert node in report.replicas_following
-    assert world.dns() == [addresses.HOSTS[world.primary]]
-
-
-@contextmanager
-def supervised(world: World, node: str) -> Iterator[None]:
-    """Start mysqld whenever it has ended and has a data folder, as a supervisor would."""
-    ended, host = Event(), world.host(node)
-
-    def work() -> None:
-        while not ended.wait(0.1):
-            if not host.running("mysqld") and (host.data / "mysql.ibd").exists():
-                with suppress(LabError):
-                    host.start("mysqld")
-
-    thread = Thread(target=work, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 def write_alone(world: World, node: str) -> None:
@@ -171,40 +133,3 @@ def test_a_rebuild_that_is_interrupted_is_begun_again_and_ends_with_a_replica(
         client.wait_for(lambda ack: ack.n > after)
     assert_replica(world, node)
     assert world.record.job == {} or world.record.job["state"] == "done"
-
-
-def test_a_node_that_was_wiped_is_back_as_a_replica_by_one_playbook(world: World) -> None:
-    node = world.replicas[0]
-    host = world.host(node)
-    host.kill("mysqld")
-    for each in host.data.iterdir():
-        shutil.rmtree(each) if each.is_dir() else each.unlink()
-    fresh = host.folder / "fresh"
-    shutil.rmtree(fresh, ignore_errors=True)
-    tasks = [
-        {
-            "name": "Make a data folder with the accounts",
-            "ansible.builtin.command": {"argv": ["cp", "-a", "--sparse=always", str(template.folder()), str(fresh)]},
-        },
-        {
-            "name": "Put it where mysqld looks for it, if nothing is there",
-            "ansible.builtin.command": {"argv": ["mv", "--no-target-directory", str(fresh), str(host.data)]},
-        },
-        {
-            "name": "Wait for mysqld",
-            "ansible.builtin.wait_for": {
-                "host": "{{ altair_node_address }}",
-                "port": addresses.MYSQL_PORT,
-                "timeout": 60,
-            },
-        },
-    ]
-    file = Path(host.folder) / "initialize.yml"
-    file.write_text(yaml.safe_dump(tasks))
-    given = {"node": node, "altair_initialize_tasks_file": str(file)}
-    with supervised(world, node):
-        code, output = daemons.playbook(world.lab, "rebuild", {"cluster": daemons.CLUSTER, **given})
-        assert code == 2, output
-        assert not (host.data / "mysql.ibd").exists()
-        world.by_hand("rebuild", confirm=node, **given)
-    assert_replica(world, node)

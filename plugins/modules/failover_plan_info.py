@@ -115,7 +115,7 @@ mysqld_dies:
       type: list
       elements: str
     yields:
-      description: Whether a person's word alone would be enough.
+      description: Whether O(altair.mysql_ha.open_job#module:force) would overrule what forbids it.
       type: bool
     held_up:
       description: What would pause the job or end it on its way, each in a sentence.

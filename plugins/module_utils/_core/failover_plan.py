@@ -256,9 +256,9 @@ MEASURED = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Foretold:
-    """What one death would come to. ``forbidden``: why nobody would be promoted without a person, and ``yields``: a
-    person's word alone would be enough. ``held_up``: what would pause the job or end it. ``risks``: what its owners'
-    policy accepts."""
+    """What one death would come to. ``forbidden``: why nobody would be promoted without a person, and ``yields``: what
+    a person has to overrule of it yields to their word. ``held_up``: what would pause the job or end it. ``risks``:
+    what its owners' policy accepts."""
 
     death: Death
     verdict: Verdict
@@ -315,7 +315,7 @@ def foretold(case: Case) -> Foretold:
         verdict=case.situation.verdict,
         because=case.because,
         forbidden=_forbidden(case),
-        yields=would_yield(case.situation),
+        yields=bool(blockers(case.situation)) and would_yield(case.situation),
         held_up=(*(row.sentence.format(case=case) for row in HOLD_UPS if row.matches(case)), *paused),
         risks=accepted,
         gap=gap_of(case),

@@ -31,13 +31,14 @@ def headline(plan: FailoverPlan) -> str:
 
 
 def _case(case: Foretold, primary: str) -> list[str]:
+    in_the_way = case.forbidden or case.held_up
     told = [
         *(("no failover by itself", each) for each in case.forbidden),
-        *([("but", "a person's word would be enough (altair_force)")] if case.forbidden and case.yields else []),
+        *([("but", "altair_force would overrule that")] if case.yields else []),
         *(("held up", each) for each in case.held_up),
         *(("at risk", each) for each in case.risks),
         ("concluded", f"{case.verdict.value}: {case.because}"),
-        ("no write for", case.gap.sentence),
+        ("no write for", f"{case.gap.sentence}{', if nothing were in the way' if in_the_way else ''}"),
         *(
             (f"  {span.part}", f"{'?' if span.seconds is None else f'{span.seconds:.1f} s'}: {span.because}")
             for span in case.gap.spans

@@ -299,6 +299,7 @@ def test_without_daemons_on_record_nobody_would_notice_or_act() -> None:
             "no monitor is on record",
             "no orchestrator is on record",
         ]
+        assert not told.yields  # there is nothing that a person would have to overrule
 
 
 def test_a_fence_without_proof_pauses_or_is_a_risk_as_the_owners_chose() -> None:
@@ -340,6 +341,12 @@ def test_the_report_names_the_candidate_every_step_and_that_it_is_a_look_at_one_
     assert all(f"{step.name} {step.does}" in words for step in FAILOVER)
     assert lines[-1].startswith("a look at one moment: db1 was asked first")
     assert "semi-synchronous replication is off" in words
+
+
+def test_the_report_says_of_a_gap_whether_something_is_in_the_way() -> None:
+    free, barred = (" ".join(plan_lines(plan(sight(), job_open=job_open))) for job_open in (False, True))
+    assert "if nothing were in the way" not in free
+    assert barred.count("if nothing were in the way") == 2
 
 
 def test_the_report_obeys_nothing_that_others_wrote() -> None:

@@ -11,6 +11,7 @@ import yaml
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import Refused
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.health import Health
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import Reach
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.permission import blockers
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.verdict import judge
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import Suspicion
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.inquiry import Inquiry
@@ -60,7 +61,7 @@ def refusal(*, check: bool, **seen: Any) -> str:
     answers = snapshot(**seen)
     rule = judge(answers)
     now = situation(verdict=rule.verdict)
-    finding = open_job.Finding(SUSPICION, Inquiry(answers, ()), rule, now, open_job.blockers(now))
+    finding = open_job.Finding(SUSPICION, Inquiry(answers, ()), rule, now, blockers(now))
     with pytest.raises(Refused) as refused:
         open_job._refuse_if_blocked(finding, "orders", check)
     return str(refused.value)

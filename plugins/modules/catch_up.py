@@ -52,18 +52,13 @@ seconds:
 """
 
 import time
-from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql import MysqlError, Server, connect
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql_facts import facts_of
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.candidate import (
-    left_to_apply,
-    received,
-    strays_to,
-    union,
-)
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster import ClusterSpec, Node
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.candidate import left_to_apply, received, strays_to
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster import Node
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.draining import Drain, Halt, spared_of, wanted_of
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import PostconditionFailed
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.gtid import GtidSet
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import Evidence
@@ -75,30 +70,6 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step i
 ARGUMENT_SPEC = {**STEP_SPEC, **MYSQL_SPEC}
 
 LOOK_SECONDS = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Halt:
-    """A replica that receives nothing more: what it has, applied or not, and what of it is left to apply.
-
-    ``source``: see ``strays_to``; None, like all else, where the replica could not be asked (``fault``).
-    """
-
-    held: GtidSet = field(default_factory=GtidSet)
-    left: GtidSet = field(default_factory=GtidSet)
-    delay_seconds: int = 0
-    source: str | None = None
-    changed: bool = False
-    fault: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Drain:
-    """How far one replica came."""
-
-    drained: bool
-    changed: bool
-    sentence: str
 
 
 def _halt(scene: Scene, node: Node, known: Known) -> Halt:
@@ -144,22 +115,6 @@ def drain(server: Server, name: str, wanted: GtidSet, seconds_max: float, answer
             return Drain(True, True, f"{name} has applied all it received ({len(wanted)} were left)")
 
 
-def spared_of(node: Node, halt: Halt, wanted: GtidSet) -> Drain | None:
-    """Of one that is not waited for; None of the others."""
-    left = len(halt.left)
-    if halt.fault:
-        return Drain(False, False, halt.fault)
-    if not left:
-        return Drain(True, halt.changed, f"{node.name} has applied all it received (0 were left)")
-    if halt.delay_seconds:
-        sentence = f"{node.name} is delayed by {halt.delay_seconds} s and not waited for; {left} transactions are left"
-        return Drain(False, halt.changed, sentence)
-    if not wanted:
-        sentence = f"{node.name} is no candidate and has received nothing that a candidate lacks; it is not waited for"
-        return Drain(False, halt.changed, sentence)
-    return None
-
-
 def _drain_node(scene: Scene, node: Node, halt: Halt, wanted: GtidSet) -> Drain:
     spared, login = spared_of(node, halt, wanted), scene.neighbours.login
     if spared is not None:
@@ -172,22 +127,6 @@ def _drain_node(scene: Scene, node: Node, halt: Halt, wanted: GtidSet) -> Drain:
             return replace(done, drained=done.drained and not left_to_apply(server.state()))
     except MysqlError as error:
         return Drain(False, halt.changed, str(error))
-
-
-def wanted_of(
-    spec: ClusterSpec, old_primary: str, in_maintenance: Collection[str], halts: dict[str, Halt]
-) -> dict[str, GtidSet]:
-    """What each has to apply: all that a candidate has received; of the others', what no candidate has."""
-    candidates = {
-        node.name
-        for node in spec.others(old_primary)
-        if node.candidate
-        and spec.promotes_into(node.zone)
-        and node.name not in in_maintenance
-        and not halts[node.name].delay_seconds
-    }
-    held = union(halts[name].held for name in candidates)
-    return {name: halt.left if name in candidates else halt.left - held for name, halt in halts.items()}
 
 
 def sources_of(halts: dict[str, Halt], recorded: object) -> dict[str, str]:

@@ -131,6 +131,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.screen
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import REHEARSAL
 
 TRIES = 3
+ASK_INSTEAD = "the playbook altair.mysql_ha.plan says what would come of it if the primary died now"
 
 ARGUMENT_SPEC = {
     **CLUSTER_SPEC,
@@ -185,13 +186,15 @@ def _find(store: Store, record: Record, parameters: Parameters) -> Finding:
     return Finding(suspicion, inquiry, rule, situation, blockers(situation))
 
 
-def _refuse_if_blocked(finding: Finding, cluster: str) -> None:
+def _refuse_if_blocked(finding: Finding, cluster: str, check: bool) -> None:
     if not finding.against:
         return
     rule, reasons = finding.rule, blockers_in_detail(finding.situation)
     if finding.against[0] == BLOCKERS[0].because:  # the verdict's own sentence says more
         reasons = (rule.because,) if rule.verdict.refutes else (rule.because, *reasons[1:])
     hint = "; force=true goes on all the same" if would_yield(finding.situation) else ""
+    if check and rule.verdict.refutes:
+        hint += f"; {ASK_INSTEAD}"
     raise Refused(f"cluster {cluster} is not failed over ({rule.verdict.value}): {'; '.join(reasons)}{hint}")
 
 
@@ -242,7 +245,7 @@ def _open(store: Store, parameters: Parameters, check: bool) -> Result:
     finding = _find(store, record, parameters)
     if not check:
         _put_on_record(store, finding)
-    _refuse_if_blocked(finding, record.spec.cluster)
+    _refuse_if_blocked(finding, record.spec.cluster, check)
     verdict = finding.rule.verdict.value
     if check:
         sentence = f"a job would be opened: {finding.rule.because}"

@@ -76,6 +76,6 @@ def test_inventory_and_lookup_of_an_installed_collection_are_documented(installe
 
 
 def test_the_playbooks_of_an_installed_collection_are_found_by_name(installed: Path) -> None:
-    for playbook in ("failover", "switchover", "rejoin", "rebuild", "register", "deregister", "status"):
+    for playbook in ("failover", "plan", "switchover", "rejoin", "rebuild", "register", "deregister", "status"):
         printed = ansible("ansible-playbook", "--syntax-check", f"altair.mysql_ha.{playbook}", collections=installed)
         assert f"playbooks/{playbook}.yml" in printed

@@ -31,6 +31,11 @@ def facts_of(server: Server) -> Facts:
     )
 
 
+def semi_synchronous(server: Server) -> bool:
+    """Whether its commits wait for a replica's word right now; not where that is off, or was given up meanwhile."""
+    return any(row["Value"] == "ON" for row in server.query("SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_source_status'"))
+
+
 def _stopped(channels: list[dict[str, Any]], thread: str) -> str:
     """The error of the first channel whose thread runs no more and had one."""
     stopped = (str(each[f"Last_{thread}_Error"]) for each in channels if each[f"Replica_{thread}_Running"] == "No")

@@ -16,14 +16,14 @@ from .znodes import Job
 When = Callable[[float], str]
 
 
-def _plain(text: str) -> str:
+def printable(text: str) -> str:
     """On one line and without what a terminal would obey: part of it was written by others."""
     return "".join(each if each.isprintable() else " " for each in text)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """Aligned columns; one without any content is left out, and an empty cell is a dash."""
-    lines = [[_plain(cell) for cell in row] for row in rows]
+    lines = [[printable(cell) for cell in row] for row in rows]
     kept = [number for number in range(len(head)) if any(line[number] for line in lines)]
     cells = [[head[number] for number in kept], *([line[number] or "-" for number in kept] for line in lines)]
     widths = [max(len(line[number]) for line in cells) for number in range(len(kept))]
@@ -163,7 +163,7 @@ def status_lines(status: Status, *, now_at: float, when: When) -> list[str]:
         *([f"losses: {status.losses}"] if status.losses else []),
         *([f"last screening: {status.screening}"] if status.screening else []),
     ]
-    return [_plain(line) for line in lines]
+    return [printable(line) for line in lines]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -219,4 +219,4 @@ def fleet_lines(rows: Sequence[ClusterRow], set_aside: Mapping[str, str], when: 
         for row in rows
     )
     lines = table(head, cells) or ([] if set_aside else ["no cluster is registered"])
-    return [*lines, *(_plain(f"set aside: {name}: {reason}") for name, reason in sorted(set_aside.items()))]
+    return [*lines, *(printable(f"set aside: {name}: {reason}") for name, reason in sorted(set_aside.items()))]

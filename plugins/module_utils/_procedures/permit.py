@@ -72,8 +72,8 @@ def end_trouble(store: Store, cluster: str) -> None:
     store.delete(trouble_path(cluster))
 
 
-def _noted_at(store: Store, cluster: str, limits: FleetBreaker, now_at: float) -> float | None:
-    """When; None when it is too long ago to count, and then it is taken off the record."""
+def _noted_at(store: Store, cluster: str, limits: FleetBreaker, now_at: float, *, tidy: bool) -> float | None:
+    """When; None when it is too long ago to count, and then it is taken off the record, to keep that ``tidy``."""
     path = trouble_path(cluster)
     try:
         found = store.read(path, Trouble)
@@ -83,6 +83,8 @@ def _noted_at(store: Store, cluster: str, limits: FleetBreaker, now_at: float) -
         return None
     if limits.still_counts(found.value.at, now_at):
         return found.value.at
+    if not tidy:
+        return None
     try:
         store.delete(path, found.version)
     except (Conflict, NotFound):
@@ -90,13 +92,15 @@ def _noted_at(store: Store, cluster: str, limits: FleetBreaker, now_at: float) -
     return None
 
 
-def troubled(store: Store, limits: FleetBreaker, now_at: float) -> tuple[str, ...]:
+def troubled(store: Store, limits: FleetBreaker, now_at: float, *, tidy: bool = True) -> tuple[str, ...]:
     """The registered clusters whose primaries count now."""
     names = set(store.children(TROUBLES)).intersection(store.children(CLUSTERS))
-    return tuple(name for name in sorted(names) if _noted_at(store, name, limits, now_at) is not None)
+    return tuple(name for name in sorted(names) if _noted_at(store, name, limits, now_at, tidy=tidy) is not None)
 
 
-def primaries_troubled(store: Store, cluster: str, limits: FleetBreaker, now_at: float) -> tuple[int, int]:
+def primaries_troubled(
+    store: Store, cluster: str, limits: FleetBreaker, now_at: float, *, tidy: bool = True
+) -> tuple[int, int]:
     """How many primaries are in trouble, ``cluster``'s own among them, and how many may be.
 
     One read in the usual case: only a list that is too long is looked at name by name.
@@ -104,7 +108,7 @@ def primaries_troubled(store: Store, cluster: str, limits: FleetBreaker, now_at:
     others = set(store.children(TROUBLES)) - {cluster}
     if len(others) < limits.primaries_max:
         return len(others) + 1, limits.primaries_max
-    counted = set(troubled(store, limits, now_at)) | {cluster}
+    counted = set(troubled(store, limits, now_at, tidy=tidy)) | {cluster}
     return len(counted), limits.allowed(len(store.children(CLUSTERS)))
 
 
@@ -117,8 +121,10 @@ def situation_of(
     *,
     now_at: float,
     forced: bool = False,
+    tidy: bool = True,
 ) -> Situation:
-    """Blocking. The facts as they are now; raises Unavailable when ZooKeeper does not answer."""
+    """Blocking. The facts as they are now; raises Unavailable when ZooKeeper does not answer. Who only looks is not
+    ``tidy``: troubles that are over stay on record."""
     policy, state = record.spec.policy, record.state.value
     job = record.job.value if record.job else None
     plan = maintenance_plan(store, record.spec.cluster)
@@ -130,7 +136,7 @@ def situation_of(
         and record.spec.promotes_into(node.zone)
         and not plan.of_node(each.node, now_at)
     ]
-    troubled, troubled_max = primaries_troubled(store, record.spec.cluster, breaker(store), now_at)
+    troubled, troubled_max = primaries_troubled(store, record.spec.cluster, breaker(store), now_at, tidy=tidy)
     return Situation(
         verdict=verdict,
         forced=forced,

@@ -7,12 +7,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.tools.pages import discovery, lifecycle, rejoin, settings, verdicts, wire
+from tests.tools.pages import discovery, lifecycle, plan, rejoin, settings, verdicts, wire
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 PAGES: dict[str, Callable[[], str]] = {
     "discovery.md": discovery.page,
     "lifecycle.md": lifecycle.page,
+    "plan.md": plan.page,
     "rejoin.md": rejoin.page,
     "settings.md": settings.page,
     "verdicts.md": verdicts.page,

@@ -8,9 +8,10 @@ import pytest
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.candidate import Choice, Feeding
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster import ClusterSpec, Dns, Node, Policy
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.draining import Drain, Halt, spared_of, wanted_of
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.gtid import GtidSet
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.feeding import Fed
-from ansible_collections.altair.mysql_ha.plugins.modules.catch_up import Drain, Halt, sources_of, spared_of, wanted_of
+from ansible_collections.altair.mysql_ha.plugins.modules.catch_up import sources_of
 from ansible_collections.altair.mysql_ha.plugins.modules.choose_candidate import told
 from tests.unit.core.worlds import UUID_A
 

@@ -56,14 +56,14 @@ from dataclasses import replace
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql import MysqlError, Server, connect
 from ansible_collections.altair.mysql_ha.plugins.module_utils._adapters.mysql_facts import facts_of
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.candidate import left_to_apply, received, strays_to
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.candidate import left_to_apply, received
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.cluster import Node
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.draining import Drain, Halt, spared_of, wanted_of
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.errors import PostconditionFailed
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.gtid import GtidSet
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import Evidence
 from ansible_collections.altair.mysql_ha.plugins.module_utils._module import MYSQL_SPEC, STEP_SPEC, main, step_work
-from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.candidates import Known, known_of
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.candidates import Known, known_of, strays_of
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.parallel import for_each_node
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.step import Outcome, Scene
 
@@ -73,7 +73,6 @@ LOOK_SECONDS = 0.5
 
 
 def _halt(scene: Scene, node: Node, known: Known) -> Halt:
-    others = scene.spec.others(scene.old_primary.name, node.name)
     try:
         with connect(node.address, node.port, scene.neighbours.login) as server:
             state = server.state()
@@ -85,7 +84,7 @@ def _halt(scene: Scene, node: Node, known: Known) -> Halt:
                 held=received(state) | GtidSet.parse(state.gtid_executed),
                 left=left_to_apply(state),
                 delay_seconds=facts_of(server).delay_seconds,
-                source=strays_to(state, scene.old_primary, known.uuid(scene.old_primary.name), others),
+                source=strays_of(scene.spec, scene.old_primary.name, node.name, state, known),
                 changed=receiving,
             )
     except MysqlError as error:
@@ -140,7 +139,7 @@ def sources_of(halts: dict[str, Halt], recorded: object) -> dict[str, str]:
 def act(scene: Scene) -> Outcome:
     if "promote" in scene.job.steps_done:  # the others follow the new primary by now: nothing to stop any more
         return Outcome(changed=False, sentence="the promotion is done", evidence=scene.evidence_of("catch_up"))
-    known = known_of(scene.store, scene.spec, (), time.time())
+    known = known_of(scene.store, scene.spec, (), time.time(), heritage=scene.job.heritage)
     halts = for_each_node(scene.replicas, lambda node: _halt(scene, node, known))
     wanted = wanted_of(scene.spec, scene.old_primary.name, known.in_maintenance, halts)
     drains = for_each_node(scene.replicas, lambda node: _drain_node(scene, node, halts[node.name], wanted[node.name]))

@@ -152,6 +152,7 @@ def _known(scene: Scene, accept_errant: bool) -> Known:
         drained if isinstance(drained, list) else [],
         time.time(),
         sources if isinstance(sources, dict) else {},
+        heritage=scene.job.heritage,
     )
     return replace(known, accept_errant=accept_errant)
 

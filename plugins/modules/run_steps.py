@@ -176,6 +176,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._module import (
     keeper,
     login,
     main,
+    neighbours,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.attending import (
     SESSION_SECONDS,
@@ -210,6 +211,7 @@ ARGUMENT_SPEC = {
     "hold_lock": {"type": "bool", "default": False},
 }
 
+RETURN_SECONDS = 30.0  # may a switchover's new primary that does not answer take to be back, before the job pauses
 MODULES = "ansible_collections.altair.mysql_ha.plugins.modules."
 
 
@@ -287,7 +289,9 @@ def _carry_out(
     except AltairError as error:
         if check or job is None or job.kind is not JobKind.SWITCHOVER:
             raise
-        raise gone_back(keeper(parameters), order.cluster, order.epoch, login(parameters), error) from error
+        seconds = 0.0 if parameters["hold_lock"] else RETURN_SECONDS  # a person's playbook leaves it to an orchestrator
+        means = neighbours(parameters)
+        raise gone_back(keeper(parameters), order.cluster, order.epoch, means, error, seconds=seconds) from error
 
 
 def run(parameters: Parameters, check: bool) -> Result:

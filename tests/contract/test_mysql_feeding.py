@@ -20,11 +20,11 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation 
     ProcessState,
     Reach,
 )
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import NodeHealth
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import Heritage, NodeHealth
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.candidates import Known, pick
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.feeding import Fed, feed
 from ansible_collections.altair.mysql_ha.plugins.modules.catch_up import drain
-from tests.contract.by_hand import await_that, has_row, sessions, skip, sql, value, vertical, write_row
+from tests.contract.by_hand import await_that, globals_set, has_row, sessions, skip, sql, value, vertical, write_row
 from tests.lab.addresses import HOSTS, MYSQL_PORT
 from tests.lab.credentials import PASSWORDS
 from tests.lab.lab import Lab
@@ -184,3 +184,28 @@ def test_a_replica_that_strays_is_refused_unless_it_did_not_when_the_job_began(l
     assert f"db2: it follows another server than the old primary: {HOSTS['db1']}:{MYSQL_PORT}" in str(caught.value)
     fed_by_db1 = Known(drained=("db2",), health=health, sources={"db2": "", "db1": ""})
     assert pick(spec(), "db3", LOGIN, fed_by_db1).name == "db2"
+
+
+def heir(gtids: GtidSet) -> Known:
+    """As if db3 had been promoted in db1's place, with ``gtids``, by a job that did not come to its end."""
+    return Known(drained=("db1", "db2"), heritage=Heritage(former="db1", gtid_executed=str(gtids)))
+
+
+def test_the_primary_before_a_job_that_was_given_up_and_who_follows_it_may_be_promoted(lab: Lab) -> None:
+    had = executed(lab, "db1")
+    await_that(lambda: not lacking(lab), "db2 has all rows")
+    with pytest.raises(Refused, match="it follows nobody"):
+        pick(spec(), "db3", LOGIN, replace(heir(had), heritage=None))
+    while_it_writes = pick(spec(), "db3", LOGIN, heir(had))
+    assert while_it_writes.ranking == ("db2",)
+    assert "it follows nobody" in while_it_writes.excluded["db1"]
+    with globals_set(lab, "db1", super_read_only="ON"):
+        assert pick(spec(), "db3", LOGIN, heir(had)).ranking == ("db1", "db2")
+    sql(lab, "db1", "SET GLOBAL read_only = OFF")
+
+
+def test_what_it_wrote_since_then_is_errant(lab: Lab) -> None:
+    had = executed(lab, "db1")
+    write_row(lab, 47)
+    with pytest.raises(Refused, match="errant transactions, which the old primary never had"):
+        pick(spec(), "db3", LOGIN, heir(had))

@@ -21,11 +21,13 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.rejoin impor
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.returned import ReturnedNode, Stage
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import (
     ClusterState,
+    Heritage,
     cluster_path,
     job_path,
     returned_path,
     state_path,
 )
+from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.candidates import known_of
 from ansible_collections.altair.mysql_ha.plugins.module_utils._procedures.rejoin import Rejoined, Wish, rejoin
 from tests.contract import by_hand
 from tests.contract.by_hand import await_caught_up, has_row, sql, value, write_row
@@ -191,6 +193,14 @@ def test_what_an_interrupted_rebuild_has_left_is_not_admitted(lab: Lab, store: S
     store.create(returned_path("orders", "db2"), entry)
     assert back(store, wish).course is Course.REBUILD
     assert status(lab) == {}
+
+
+def test_whose_data_is_being_exchanged_is_nobodys_candidate_for_having_been_primary(store: Store) -> None:
+    spec, was_primary = store.require(cluster_path("orders"), ClusterSpec).value, Heritage(former="db2")
+    assert known_of(store, spec, (), NOW_AT, heritage=was_primary).heritage == was_primary
+    entry = ReturnedNode(node="db2", stage=Stage.COPYING, because="a test", by="ann", at=1.0, donor="db1")
+    store.create(returned_path("orders", "db2"), entry)
+    assert known_of(store, spec, (), NOW_AT, heritage=was_primary).heritage is None
 
 
 def test_a_record_that_cannot_be_read_keeps_the_node_out(lab: Lab, store: Store, wish: Wish) -> None:

@@ -25,6 +25,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.lifecycle im
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.plan import JobKind, names_of
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import (
     ClusterState,
+    Heritage,
     LockHolder,
     StepRecord,
     cluster_path,
@@ -181,16 +182,37 @@ def test_it_starts_no_cool_down(store: Store) -> None:
 @pytest.mark.parametrize("error", [StaleEpoch("another has taken over"), Paused("a person has to look")])
 def test_what_another_has_to_say_something_about_is_not_given_up(store: Store, root: str, error: Any) -> None:
     place = Keeper(hosts=ZOOKEEPER, root=root)
-    assert way_back.gone_back(place, "orders", 2, LOGIN, error) is error
+    assert way_back.gone_back(place, "orders", 2, Neighbours(login=LOGIN), error, seconds=0.0) is error
     assert current_job(read_record(store, "orders"), 2).state is JobState.RUNNING
 
 
 def test_a_failure_after_the_promotion_has_begun_says_that_the_job_goes_on(store: Store, root: str) -> None:
     do(store, "pause_monitoring", "quiesce", "catch_up_target")
     begin_promotion(store, "orders", 2, "db2")
-    found = way_back.gone_back(Keeper(hosts=ZOOKEEPER, root=root), "orders", 2, LOGIN, Unavailable("no answer"))
+    place, silent = Keeper(hosts=ZOOKEEPER, root=root), Unavailable("no answer")
+    found = way_back.gone_back(place, "orders", 2, Neighbours(login=LOGIN), silent, seconds=0.0)
     assert "no answer; db2 is being promoted or is the primary, so the job goes on" in str(found)
     assert current_job(read_record(store, "orders"), 2).state is JobState.RUNNING
+
+
+def test_the_next_job_knows_whose_place_a_primary_took_in_a_job_that_was_given_up(store: Store) -> None:
+    do(store, "pause_monitoring", "quiesce", "catch_up_target", "promote")
+    end_job(store, read_record(store, "orders"), JobState.ABORTED, "db2 has died since", NOW)
+    job = open_job(store, read_record(store, "orders"), owner="orc1", because="a test", now_at=NOW)
+    assert (job.old_primary, job.heritage) == ("db2", Heritage(former="db1"))
+
+
+@pytest.mark.parametrize(
+    ("steps", "state"),
+    [
+        (("pause_monitoring", "quiesce", "catch_up_target"), JobState.ABORTED),
+        (names_of(JobKind.SWITCHOVER), JobState.DONE),
+    ],
+)
+def test_who_follows_whom_is_plain_after_any_other_job(store: Store, steps: tuple[str, ...], state: JobState) -> None:
+    do(store, *steps)
+    end_job(store, read_record(store, "orders"), state, "a test", NOW)
+    assert open_job(store, read_record(store, "orders"), owner="orc1", because="a test", now_at=NOW).heritage is None
 
 
 def test_its_playbook_holds_the_lock_under_its_own_name_and_lets_it_go(store: Store, root: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.plan import JobKind, names_of
-from tests.integration.planned import begun, ended, kill_all, start, transaction, wait_step
+from tests.integration.planned import ENDS_SECONDS, begun, ended, kill_all, start, transaction, wait_step
 from tests.integration.record import CLUSTER, step_of
 from tests.integration.test_candidate import registered
 from tests.integration.world import World
@@ -150,6 +150,34 @@ def test_a_playbook_that_is_killed_after_the_promotion_is_succeeded_to_the_end(w
     assert (report.violations, report.lost) == ([], [])
     assert report.replicas_following
     assert step_of(world.record.job, "demote")["evidence"]["following"] is True
+
+
+@pytest.mark.scenario(53)
+def test_a_new_primary_that_dies_before_the_end_is_replaced_and_nothing_is_lost(world: World) -> None:
+    """By a failover to the old primary or to who follows it still: nobody was pointed at the new one yet."""
+    old, target, earlier = world.primary, sorted(world.replicas)[0], world.record.job
+    with world.writing() as client:
+        with transaction(world, old) as cursor:
+            process = start(world, "altair.mysql_ha.switchover", target=target)
+            world.wait_for("a job", lambda: world.record.job.get("id") != earlier.get("id"))
+            wait_step(world, "pause_monitoring")
+            world.host("ns1").stop("named")
+            cursor.execute("COMMIT")
+        wait_step(world, "promote")
+        given_up = world.record.job
+        with template.connect(world.host(target), "app", timeout=5) as session, session.cursor() as only_there:
+            only_there.execute("INSERT INTO app.writes VALUES (78, 1, @@server_uuid, NOW(6))")
+        world.host(target).kill("mysqld")
+        world.host("ns1").cont("named")
+        assert process.wait(120) == 2
+        done = world.wait_for_job(given_up, "done", seconds=ENDS_SECONDS)
+        event = time.monotonic()
+        client.wait_for(lambda ack: ack.acked > event)
+    assert (done["kind"], done["old_primary"]) == ("failover", target)
+    report = world.judge(target)
+    assert (report.violations, report.lost) == ([], [])
+    row = world.sql(world.primary, "SELECT COUNT(*) AS many FROM app.writes WHERE writer = 78")
+    assert row["many"] == 1
 
 
 @pytest.mark.scenario(53)

@@ -16,20 +16,23 @@ class Turn(StrEnum):
     KEEP = "keep"
     CHOOSE_ANEW = "choose_anew"
     PAUSE = "pause"
+    END_JOB = "end_job"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
     """``name``: the candidate. ``fault``: why it does not answer over SQL; empty where it does, be it to turn us away.
 
-    ``begun``: it may have been made writable. ``promoted``: it is the primary by the record. ``agent_reaches``: its
-    agent says that its mysqld answers. ``attempts``: what was tried to prove that it takes no write.
+    ``begun``: it may have been made writable. ``promoted``: it is the primary by the record. ``planned``: by a
+    switchover, whose old primary lives. ``agent_reaches``: its agent says that its mysqld answers. ``attempts``: what
+    was tried to prove that it takes no write.
     """
 
     name: str
     fault: str = ""
     begun: bool = False
     promoted: bool = False
+    planned: bool = False
     agent_reaches: bool = False
     attempts: tuple[Attempt, ...] = ()
 
@@ -64,6 +67,13 @@ ROWS: tuple[Row, ...] = (
         "it is the new primary and answers its own agent, so it lives",
         lambda case: case.promoted and case.agent_reaches,
         "{case.name} was chosen already; it does not answer ({case.fault}), but its agent reaches it",
+    ),
+    Row(
+        Turn.END_JOB,
+        "it is the new primary of a switchover and is proven to take no write; the next job is a failover from it",
+        lambda case: case.promoted and case.planned and bool(case.proof),
+        "{case.name} was promoted and has died since ({case.fault}), and {case.proof}; a failover from {case.name}"
+        " brings back what it took",
     ),
     Row(
         Turn.PAUSE,

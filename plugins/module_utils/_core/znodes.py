@@ -305,13 +305,22 @@ class OperatorWord:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Heritage:
+    """What a primary has from the job that made it one and was given up before its end. ``former``: whose place it
+    took, and whom the replicas may follow still. ``gtid_executed``: all that it had when it was promoted."""
+
+    former: str
+    gtid_executed: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
     """One failover or switchover, from the plan (written before the act) to its end.
 
     ``trouble``: why the last run did not get further; empty while all goes well. ``suspicion``: what it answers; from
     that moment until the job has ended no monitor acknowledges the old primary's reports. None: a person opened it.
     ``paused_at``: None while it is not paused. ``teams``: who was told to stop writing when it paused last.
-    ``operator_word``: of who forced it; the fence takes it for proof.
+    ``operator_word``: of who forced it; the fence takes it for proof. ``heritage``: of the old primary.
     """
 
     id: str
@@ -333,6 +342,7 @@ class Job:
     acknowledgements: tuple[Acknowledgement, ...] = ()
     operator_word: OperatorWord | None = None
     kind: JobKind = JobKind.FAILOVER
+    heritage: Heritage | None = None
 
     @property
     def acknowledged(self) -> dict[str, Acknowledgement]:

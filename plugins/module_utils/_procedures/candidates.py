@@ -18,8 +18,9 @@ from .._core.cluster import ClusterSpec, Node
 from .._core.errors import InvalidInput, Refused
 from .._core.gtid import GtidSet
 from .._core.observation import ServerState
+from .._core.returned import ReturnedNode
 from .._core.thresholds import Breach
-from .._core.znodes import NodeHealth, health_path
+from .._core.znodes import Heritage, NodeHealth, health_path, returned_path
 from .parallel import for_each_node
 from .permit import nodes_in_maintenance
 
@@ -32,7 +33,8 @@ class Known:
 
     ``drained``: those that have applied all they received. ``in_maintenance``: those that are worked on. ``sources``:
     name → what catch_up put on record of whom it follows; since then it may have been fed by another replica.
-    ``accept_errant``: a person's word. ``forsaken``: name → why it is no longer looked at.
+    ``accept_errant``: a person's word. ``forsaken``: name → why it is no longer looked at. ``heritage``: of the old
+    primary.
     """
 
     drained: Collection[str]
@@ -41,6 +43,7 @@ class Known:
     sources: Mapping[str, str] = field(default_factory=dict)
     accept_errant: bool = False
     forsaken: Mapping[str, str] = field(default_factory=dict)
+    heritage: Heritage | None = None
 
     def server(self, name: str) -> ServerState | None:
         """A server's own word, as its agent had it when its health last changed."""
@@ -58,6 +61,13 @@ class Known:
         except InvalidInput:
             return None
 
+    def had(self, old_primary: str) -> GtidSet | None:
+        """What the old primary is known to have executed, at the least; None when nothing is."""
+        executed = self.executed(old_primary)
+        if self.heritage is None:
+            return executed
+        return GtidSet.parse(self.heritage.gtid_executed) | (executed or GtidSet())
+
     def breach(self, name: str, *kinds: Breach) -> str:
         """The sentence of the first of these that is on record; empty when there is none."""
         health = self.health.get(name)
@@ -65,7 +75,13 @@ class Known:
 
 
 def known_of(
-    store: Store, spec: ClusterSpec, drained: Collection[str], now_at: float, sources: Mapping[str, str] | None = None
+    store: Store,
+    spec: ClusterSpec,
+    drained: Collection[str],
+    now_at: float,
+    sources: Mapping[str, str] | None = None,
+    *,
+    heritage: Heritage | None = None,
 ) -> Known:
     """What cannot be read is set aside and said: it must not keep a cluster without a primary."""
     health = {}
@@ -81,7 +97,23 @@ def known_of(
         in_maintenance=nodes_in_maintenance(store, spec, now_at),
         health=health,
         sources=sources or {},
+        heritage=heritage if heritage is not None and _is_whole(store, spec.cluster, heritage.former) else None,
     )
+
+
+def _is_whole(store: Store, cluster: str, name: str) -> bool:
+    """Whether no data of the node is being exchanged: a rebuild takes its channel away, so that nobody promotes it."""
+    found = store.read_many([(returned_path(cluster, name), ReturnedNode)])
+    return found == [None]
+
+
+def strays_of(spec: ClusterSpec, old_primary: str, name: str, state: ServerState, known: Known) -> str:
+    """As ``strays_to``; but who follows the one before the old primary does not stray where nobody was pointed away."""
+    strays = strays_to(state, spec.node(old_primary), known.uuid(old_primary), spec.others(old_primary, name))
+    former = known.heritage.former if known.heritage is not None else ""
+    if strays and former in spec.names:
+        return strays_to(state, spec.node(former), known.uuid(former), spec.others(former, name))
+    return strays
 
 
 def version_of(text: str) -> tuple[int, ...]:
@@ -110,7 +142,8 @@ def _contender(spec: ClusterSpec, old_primary: str, node: Node, login: Login, kn
     except MysqlError as error:
         return replace(unseen, detail=str(error))
     executed = GtidSet.parse(state.gtid_executed)
-    strays = strays_to(state, spec.node(old_primary), known.uuid(old_primary), spec.others(old_primary, node.name))
+    strays = strays_of(spec, old_primary, node.name, state, known)
+    was_primary = known.heritage is not None and known.heritage.former == node.name and state.super_read_only
     return replace(
         unseen,
         reachable=True,
@@ -123,7 +156,7 @@ def _contender(spec: ClusterSpec, old_primary: str, node: Node, login: Login, kn
         logged=facts.log_bin and facts.log_replica_updates,
         delay_seconds=facts.delay_seconds,
         filters=facts.filters,
-        replicates=bool(state.channels),
+        replicates=bool(state.channels) or was_primary,
         source_uuids=frozenset(channel.source_uuid for channel in state.channels if channel.source_uuid),
         strays_to=known.sources.get(node.name, strays),
         applier_error=facts.applier_error,
@@ -140,7 +173,7 @@ def pick(spec: ClusterSpec, old_primary: str, login: Login, known: Known) -> Cho
     contenders = contenders_of(spec, old_primary, login, known)
     choice = choose(
         contenders.values(),
-        primary_executed=known.executed(old_primary),
+        primary_executed=known.had(old_primary),
         primary_zone=spec.node(old_primary).zone,
         accept_errant=known.accept_errant,
     )

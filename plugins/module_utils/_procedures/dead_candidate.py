@@ -14,6 +14,7 @@ from .._adapters.zookeeper import Change, Versioned
 from .._core.errors import Conflict, InvalidInput, NotFound, Refused
 from .._core.fencing import Attempt, Rung
 from .._core.mid_promotion import Case, Turn, row_for, sentence_of
+from .._core.plan import JobKind
 from .._core.znodes import Evidence, Promotion, promotion_path
 from .agent_fence import by_agent_stop, by_agents_word
 from .jobs import no_promotion
@@ -55,6 +56,11 @@ def _still_at_fault(scene: Scene, fault: str, seconds: float) -> str:
     return fault
 
 
+def _has_exited(scene: Scene) -> bool:
+    """Whether its agent saw its mysqld exit."""
+    return scene.neighbours.agents is not None and by_agents_word(scene, scene.candidate)[0].proven
+
+
 def _begun(scene: Scene) -> Versioned[Promotion] | None:
     """The promotion on record; Refused when it is of a node that is not the candidate, which no run writes."""
     path = promotion_path(scene.spec.cluster)
@@ -88,7 +94,9 @@ def examine(scene: Scene, vouched: str, return_seconds: float) -> Finding:
     """Look at the candidate on record, and conclude. ``vouched``: of which a person says that it takes no write.
     ``return_seconds``: how long one that has been promoted may take to answer again."""
     name, promoted = scene.candidate.name, "promote" in scene.job.steps_done
-    fault = _still_at_fault(scene, _fault(scene), return_seconds if promoted and not scene.check else 0.0)
+    planned, fault = scene.job.kind is JobKind.SWITCHOVER, _fault(scene)
+    if fault and promoted and not scene.check and not (planned and _has_exited(scene)):
+        fault = _still_at_fault(scene, fault, return_seconds)
     if not fault:
         return _concluded(Case(name=name))
     if vouched not in ("", name):
@@ -102,6 +110,7 @@ def examine(scene: Scene, vouched: str, return_seconds: float) -> Finding:
         fault=fault,
         begun=begun is not None,
         promoted=promoted,
+        planned=planned,
         agent_reaches=agent_reaches,
         attempts=tuple(attempts),
     )

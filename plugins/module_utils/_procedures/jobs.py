@@ -20,6 +20,7 @@ from .._core.wire import StopAnswer
 from .._core.znodes import (
     Answer,
     ClusterState,
+    Heritage,
     Job,
     MonitoringPause,
     OperatorWord,
@@ -145,7 +146,18 @@ def _planned(record: Record, owner: str, because: str, now_at: float, target: st
         candidate=target,
         suspicion=record.suspicion.value if record.suspicion else None,
         kind=kind,
+        heritage=_heritage(record),
     )
+
+
+def _heritage(record: Record) -> Heritage | None:
+    job = record.job.value if record.job is not None else None
+    if job is None or job.state is not JobState.ABORTED or job.candidate != record.state.value.primary:
+        return None
+    promoted = next((each.evidence for each in job.steps if each.step == "promote"), None)
+    if promoted is None:
+        return None
+    return Heritage(former=job.old_primary, gtid_executed=str(promoted.get("gtid_executed_before", "")))
 
 
 def rehearsed_job(record: Record) -> Job:

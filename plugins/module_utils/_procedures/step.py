@@ -96,7 +96,7 @@ def run_step(
         if missing and not check:
             raise Refused(f"step {name} of job {job.id} comes after {', '.join(missing)}; run that first")
         if check and job.candidate is None and "choose_candidate" in missing:
-            known = known_of(store, record.spec, record.spec.names, time.time())
+            known = known_of(store, record.spec, record.spec.names, time.time(), heritage=job.heritage)
             chosen = pick(record.spec, job.old_primary, neighbours.login, known)
             job = replace(job, candidate=chosen.name)
         scene = Scene(store=store, spec=record.spec, job=job, neighbours=neighbours, check=check, record=record)

@@ -12,10 +12,14 @@ from .._adapters.zookeeper import Store
 from .._core.cluster import Node
 from .._core.errors import AltairError, Paused, Refused, StaleEpoch
 from .._core.lifecycle import JobState
+from .._core.mid_promotion import Turn
 from .._core.plan import JobKind
 from .._core.znodes import Job, promotion_path
-from .jobs import current_job, end_job, read_record
+from .agent_fence import pause_job
+from .dead_candidate import examine
+from .jobs import Record, current_job, end_job, read_record
 from .keeping import Keeper, store_at
+from .step import Neighbours, Scene
 
 SECONDS_MAX = 10.0  # to reach the old primary; one that does not answer by then is left to the monitors
 AGAIN_SECONDS = 0.2
@@ -80,18 +84,46 @@ def go_back(store: Store, cluster: str, epoch: int, login: Login, because: str) 
     return sentence
 
 
-def gone_back(place: Keeper, cluster: str, epoch: int, login: Login, error: AltairError) -> AltairError:
-    """After a step has failed with ``error``: what is to be said, once all is as it was or the job goes on."""
+def _without_its_primary(store: Store, record: Record, epoch: int, neighbours: Neighbours, seconds: float) -> str:
+    """Of a job that has promoted somebody: why it has ended here, or paused, because that one has died; empty where it
+    goes on. ``seconds``: how long that one may take to answer again; 0: only what is proven to have died counts."""
+    job = current_job(record, epoch)
+    if "promote" not in job.steps_done:
+        return ""
+    scene = Scene(store=store, spec=record.spec, job=job, neighbours=neighbours, check=False)
+    found = examine(scene, "", seconds)
+    if found.turn is Turn.END_JOB:
+        record = read_record(store, record.spec.cluster)
+        current_job(record, epoch)
+        end_job(store, record, JobState.ABORTED, found.sentence, time.time())
+        return f"the job ends here: {found.sentence}"
+    if found.turn is Turn.PAUSE and seconds > 0:
+        pause_job(scene, found.sentence)
+        return f"job {job.id} is paused: {found.sentence}"
+    return ""
+
+
+def gone_back(
+    place: Keeper, cluster: str, epoch: int, neighbours: Neighbours, error: AltairError, *, seconds: float
+) -> AltairError:
+    """After a step has failed with ``error``: what is to be said, once all is as it was or the job goes on.
+    ``seconds``: how long a new primary that does not answer may take to be back."""
     if isinstance(error, (StaleEpoch, Paused)):
         return error
     try:
         with store_at(place) as store:
-            job = current_job(read_record(store, cluster), epoch)
+            record = read_record(store, cluster)
+            job = current_job(record, epoch)
             if not leads_back(store, job):
+                ended = _without_its_primary(store, record, epoch, neighbours, seconds)
+                if ended:
+                    return Refused(f"{error}; {ended}")
                 return Refused(
                     f"{error}; {job.candidate} is being promoted or is the primary, so the job goes on: an orchestrator"
                     " takes it over"
                 )
-            return Refused(f"{error}; the switchover is given up: {go_back(store, cluster, epoch, login, str(error))}")
+            return Refused(
+                f"{error}; the switchover is given up: {go_back(store, cluster, epoch, neighbours.login, str(error))}"
+            )
     except AltairError as later:
         return Refused(f"{error}; {later}; an orchestrator takes the job over and gives it up")

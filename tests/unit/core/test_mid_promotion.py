@@ -29,9 +29,17 @@ ATTEMPTS = (
     (attempt(Rung.OPERATOR_WORD, True),),
 )
 CASES = [
-    Case(name="db2", fault=fault, begun=begun, promoted=promoted, agent_reaches=reaches, attempts=attempts)
-    for fault, begun, promoted, reaches, attempts in product(
-        ("", "refused"), (False, True), (False, True), (False, True), ATTEMPTS
+    Case(
+        name="db2",
+        fault=fault,
+        begun=begun,
+        promoted=promoted,
+        planned=planned,
+        agent_reaches=reaches,
+        attempts=attempts,
+    )
+    for fault, begun, promoted, planned, reaches, attempts in product(
+        ("", "refused"), (False, True), (False, True), (False, True), (False, True), ATTEMPTS
     )
 ]
 
@@ -58,7 +66,14 @@ def test_a_dead_one_is_replaced_where_nothing_has_begun_or_it_is_proven_to_take_
 def test_a_new_primary_that_its_agent_reaches_is_alive_and_the_job_goes_on() -> None:
     promoted = [case for case in CASES if case.fault and case.promoted]
     assert {row_for(case).turn for case in promoted if case.agent_reaches} == {Turn.KEEP}
-    assert {row_for(case).turn for case in promoted if not case.agent_reaches} == {Turn.PAUSE}
+    dead = [case for case in promoted if not case.agent_reaches]
+    assert {row_for(case).turn for case in dead if not (case.planned and proven(case))} == {Turn.PAUSE}
+
+
+def test_a_switchover_ends_with_a_new_primary_that_is_proven_to_be_dead_and_with_no_other() -> None:
+    ended = [case for case in CASES if row_for(case).turn is Turn.END_JOB]
+    assert ended
+    assert all(case.planned and case.promoted and case.fault and proven(case) for case in ended)
 
 
 def test_every_row_wins_somewhere_and_its_sentence_is_whole_and_names_the_node() -> None:

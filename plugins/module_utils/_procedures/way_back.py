@@ -13,6 +13,7 @@ from .._core.cluster import Node
 from .._core.errors import AltairError, Paused, Refused, StaleEpoch
 from .._core.lifecycle import JobState
 from .._core.mid_promotion import Turn
+from .._core.observation import Reach
 from .._core.plan import JobKind
 from .._core.znodes import Job, promotion_path
 from .agent_fence import pause_job
@@ -22,6 +23,7 @@ from .keeping import Keeper, store_at
 from .step import Neighbours, Scene
 
 SECONDS_MAX = 10.0  # to reach the old primary; one that does not answer by then is left to the monitors
+GONE_SECONDS = 1.0  # ... and one whose host says that nobody listens there, so that a failover need not wait
 AGAIN_SECONDS = 0.2
 
 
@@ -41,14 +43,15 @@ def _reopen(node: Node, login: Login) -> None:
 
 def _restore(store: Store, job: Job, node: Node, login: Login) -> str:
     """The old primary as it was; its event scheduler goes on by itself. Says what came of it."""
-    deadline = time.monotonic() + SECONDS_MAX
+    began = time.monotonic()
     while True:
         current_job(read_record(store, job.cluster), job.epoch)  # whoever has taken over restores it, or replaces it
         try:
             _reopen(node, login)
             return f"{node.name} takes writes again"
         except (MysqlError, Refused) as error:
-            if time.monotonic() > deadline:
+            gone = isinstance(error, MysqlError) and error.reach is Reach.REFUSED
+            if time.monotonic() - began > (GONE_SECONDS if gone else SECONDS_MAX):
                 return f"{node.name} could not be made writable again ({error}); the monitors judge it now"
         time.sleep(AGAIN_SECONDS)
 

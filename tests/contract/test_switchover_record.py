@@ -25,6 +25,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.lifecycle im
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.plan import JobKind, names_of
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.znodes import (
     ClusterState,
+    Evidence,
     Heritage,
     LockHolder,
     StepRecord,
@@ -82,11 +83,18 @@ def store(lab: Lab, root: str) -> Iterator[Store]:
         yield store
 
 
-def do(store: Store, *steps: str) -> None:
+def do(store: Store, *steps: str, **evidence: Evidence) -> None:
+    """``evidence``: by the step's name."""
     for name in steps:
         epoch = read_record(store, "orders").state.value.epoch
         done = StepRecord(
-            step=name, epoch=epoch, changed=True, sentence="done", evidence={}, finished_at=NOW, seconds=0.0
+            step=name,
+            epoch=epoch,
+            changed=True,
+            sentence="done",
+            evidence=evidence.get(name, {}),
+            finished_at=NOW,
+            seconds=0.0,
         )
         append_step(store, read_record(store, "orders"), done, new_primary="db2" if name == "promote" else None)
 
@@ -200,6 +208,15 @@ def test_the_next_job_knows_whose_place_a_primary_took_in_a_job_that_was_given_u
     end_job(store, read_record(store, "orders"), JobState.ABORTED, "db2 has died since", NOW)
     job = open_job(store, read_record(store, "orders"), owner="orc1", because="a test", now_at=NOW)
     assert (job.old_primary, job.heritage) == ("db2", Heritage(former="db1"))
+
+
+@pytest.mark.parametrize(("step", "left"), [("repoint", {"left_behind": ["db3"]}), ("demote", {"following": False})])
+def test_it_knows_that_too_where_somebody_was_left_behind(store: Store, step: str, left: Evidence) -> None:
+    evidence: dict[str, Evidence] = {step: left, "promote": {"gtid_executed_before": "a set"}}
+    do(store, *names_of(JobKind.SWITCHOVER), **evidence)
+    end_job(store, read_record(store, "orders"), JobState.DONE, "every step holds", NOW)
+    job = open_job(store, read_record(store, "orders"), owner="orc1", because="a test", now_at=NOW)
+    assert job.heritage == Heritage(former="db1", gtid_executed="a set")
 
 
 @pytest.mark.parametrize(

@@ -306,8 +306,9 @@ class OperatorWord:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Heritage:
-    """What a primary has from the job that made it one and was given up before its end. ``former``: whose place it
-    took, and whom the replicas may follow still. ``gtid_executed``: all that it had when it was promoted."""
+    """What a primary has from the job that made it one and was given up before its end, or left somebody behind.
+    ``former``: whose place it took, and whom the replicas may follow still. ``gtid_executed``: all that it had when it
+    was promoted."""
 
     former: str
     gtid_executed: str = ""

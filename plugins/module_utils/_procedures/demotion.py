@@ -14,7 +14,7 @@ from .._adapters.mysql_transactions import kill_all, open_transactions
 from .._core.channel_account import ChannelAccount
 from .._core.cluster import Node
 from .._core.gtid import GtidSet
-from .follow import Followed, await_following, follows
+from .follow import Followed, await_following, follows, see
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,11 +40,6 @@ def _left(errand: Demotion, why: str, *, changed: bool = False) -> Followed:
     return Followed(following=False, changed=changed, sentence=sentence, needs_person=True)
 
 
-def _executed(node: Node, login: Login) -> GtidSet:
-    with connect(node.address, node.port, login) as server:
-        return GtidSet.parse(server.state().gtid_executed)
-
-
 def _demote(server: Server, errand: Demotion, account: ChannelAccount) -> Followed:
     node, primary = errand.node.name, errand.primary
     state = server.state()
@@ -53,7 +48,7 @@ def _demote(server: Server, errand: Demotion, account: ChannelAccount) -> Follow
     if not state.super_read_only:  # it may have been started anew, with a configuration that lets it boot writable
         server.set_super_read_only(True)
         state = server.state()
-    extra = GtidSet.parse(state.gtid_executed) - _executed(primary, errand.login)
+    extra = GtidSet.parse(state.gtid_executed) - GtidSet.parse(see(primary, errand.login).gtid_executed)
     if extra:
         why = f"it has {len(extra)} transactions that {primary.name} lacks ({extra})"
         return _left(errand, why, changed=True)
@@ -62,7 +57,7 @@ def _demote(server: Server, errand: Demotion, account: ChannelAccount) -> Follow
         server.query("STOP REPLICA FOR CHANNEL %s", (errand.channel,))
     introduce(server, errand.channel, primary.address, primary.port, account.like(errand.shown))
     server.start(errand.channel)
-    fault = await_following(server, errand.channel, errand.uuid, errand.seconds)
+    fault = await_following(server, errand.channel, errand.uuid, errand.seconds, lambda: see(primary, errand.login))
     if fault:
         return _left(errand, f"it was pointed at {primary.name}, and {fault}", changed=True)
     return Followed(following=True, changed=True, sentence=f"{node} follows {primary.name} and is super_read_only")

@@ -17,6 +17,7 @@ from .._core.gtid import GtidSet
 from .._core.observation import Channel, ServerState
 
 LOOK_SECONDS = 0.02
+LOOK_AGAIN_SECONDS = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,9 +71,20 @@ def follows(state: ServerState, channel: str, uuid: str) -> bool:
     return bool(found and found.receiver_running and found.applier_running and found.source_uuid == uuid)
 
 
-def await_following(server: Server, channel: str, uuid: str, seconds: float) -> str:
-    """Empty when the replica receives from whom it should in time; else what stands in its way."""
-    deadline = time.monotonic() + seconds
+def see(node: Node, login: Login) -> ServerState:
+    """Raises MysqlError where it does not answer."""
+    with connect(node.address, node.port, login, anew=True) as server:
+        return server.state()
+
+
+def await_following(
+    server: Server, channel: str, uuid: str, seconds: float, look: Callable[[], object] = lambda: None
+) -> str:
+    """Empty when the replica receives from whom it should in time; else what stands in its way.
+
+    ``look``: at the source, each second; what it raises ends the wait, so that nobody waits for one that has died.
+    """
+    deadline, looked = time.monotonic() + seconds, time.monotonic()
     while True:
         state = server.state()
         if follows(state, channel, uuid):
@@ -80,6 +92,9 @@ def await_following(server: Server, channel: str, uuid: str, seconds: float) -> 
         if time.monotonic() > deadline:
             found = _channel(state, channel)
             return (found.error if found else "") or "it does not connect"
+        if time.monotonic() - looked > LOOK_AGAIN_SECONDS:
+            look()
+            looked = time.monotonic()
         time.sleep(LOOK_SECONDS)
 
 
@@ -145,7 +160,9 @@ def _aim(server: Server, errand: Errand) -> Followed:
         sentence = f"{name} was pointed at {primary.name}, and is left stopped because its TLS options changed{notes}"
         return Followed(following=False, changed=True, sentence=sentence, needs_person=True, changed_options=changed)
     server.start(errand.channel)
-    fault = await_following(server, errand.channel, errand.source_uuid, errand.seconds)
+    fault = await_following(
+        server, errand.channel, errand.source_uuid, errand.seconds, lambda: see(primary, errand.login)
+    )
     came = f"was pointed at {primary.name} and does not follow: {fault}" if fault else f"follows {primary.name}"
     return Followed(
         following=not fault,

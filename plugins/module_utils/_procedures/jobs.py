@@ -152,10 +152,12 @@ def _planned(record: Record, owner: str, because: str, now_at: float, target: st
 
 def _heritage(record: Record) -> Heritage | None:
     job = record.job.value if record.job is not None else None
-    if job is None or job.state is not JobState.ABORTED or job.candidate != record.state.value.primary:
+    if job is None or job.candidate != record.state.value.primary:
         return None
-    promoted = next((each.evidence for each in job.steps if each.step == "promote"), None)
-    if promoted is None:
+    evidence = {each.step: each.evidence for each in job.steps}
+    promoted, repointed, demoted = (evidence.get(step) for step in ("promote", "repoint", "demote"))
+    all_moved = not (repointed or {}).get("left_behind") and (demoted or {}).get("following", True)
+    if promoted is None or (job.state is JobState.DONE and all_moved):
         return None
     return Heritage(former=job.old_primary, gtid_executed=str(promoted.get("gtid_executed_before", "")))
 

@@ -16,8 +16,9 @@ description:
     (C(long_transactions)).
   - Then sets super_read_only, which holds for accounts with SUPER or CONNECTION_ADMIN and for events, too. Where locks
     hold that up for more than a moment it is taken back, so that the writers behind it go on, and tried again.
-  - A transaction that was begun and is not committed then can never be. Its session is killed. Other sessions stay
-    until the name leads elsewhere (M(altair.mysql_ha.disconnect_clients)).
+  - A transaction that was begun and is not committed then cannot be while the old primary is read-only. It goes on
+    where the switchover is given up. Else its session ends once the name leads elsewhere (M(altair.mysql_ha.demote)),
+    as those of all clients do (M(altair.mysql_ha.disconnect_clients)).
 version_added: 0.1.0
 author: The altair.mysql_ha maintainers (!UNKNOWN)
 extends_documentation_fragment:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from .candidate import PREFERENCES, Choice, Comparison
 from .cluster import UnprovenFence
 from .foresight import Case, Death, Sight, case_of
-from .gtid import GtidSet
+from .gtid import shortened
 from .health import MISSED_BEATS_MAX
 from .observation import LeaseState
 from .permission import BLOCKERS, Situation, blockers, blockers_in_detail, would_yield
@@ -23,13 +23,6 @@ from .verdict import Rule, Verdict
 STEPS_SECONDS = 0.3
 # By the usual deadlines, not measured: screening, fence and salvage ask a host that is gone, and it does not refuse.
 DEADLINES_SECONDS = 10.0
-GTIDS_SHOWN_MAX = 120
-
-
-def shortened(gtids: GtidSet) -> str:
-    """For people: the beginning, where it is long."""
-    text = str(gtids)
-    return text if len(text) <= GTIDS_SHOWN_MAX else f"{text[:GTIDS_SHOWN_MAX]}..."
 
 
 @dataclass(frozen=True, slots=True)

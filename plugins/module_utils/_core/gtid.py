@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 from .errors import InvalidInput
 
+GTIDS_SHOWN_MAX = 200  # characters of a set, in a sentence
+
 Interval = tuple[int, int]
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TAG = re.compile(r"[a-z_][a-z0-9_]{0,31}")
@@ -122,3 +124,9 @@ class GtidSet:
             f"{source}:" + ":".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges)
             for source, ranges in self.sources
         )
+
+
+def shortened(gtids: GtidSet) -> str:
+    """For people: the beginning, where it is long."""
+    text = str(gtids)
+    return text if len(text) <= GTIDS_SHOWN_MAX else f"{text[:GTIDS_SHOWN_MAX]}..."

@@ -9,8 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from .gtid import GtidSet
-from .rejoin import shortened
+from .gtid import GtidSet, shortened
 
 Version = tuple[int, ...]
 SERIES_PATCH = (8, 0, 37)  # from here on point releases of one series may be cloned into each other

@@ -9,9 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from .gtid import GtidSet
-
-GTID_CHARACTERS_MAX = 200  # of a set, in a sentence
+from .gtid import GtidSet, shortened
 
 
 class Course(StrEnum):
@@ -157,11 +155,6 @@ RULES: tuple[Rule, ...] = (
 class Decision:
     course: Course
     because: str
-
-
-def shortened(gtids: GtidSet) -> str:
-    text = str(gtids)
-    return text if len(text) <= GTID_CHARACTERS_MAX else text[:GTID_CHARACTERS_MAX] + "..."
 
 
 def decide(one: Returned) -> Decision:

@@ -16,9 +16,9 @@ from .._adapters.zookeeper import Store
 from .._core.clone import IN_PROGRESS, MIB, Copy
 from .._core.cluster import Node
 from .._core.errors import InvalidInput, PostconditionFailed, Refused
-from .._core.gtid import GtidSet
+from .._core.gtid import GtidSet, shortened
 from .._core.rebuild import Donor, Donors, Recipient, choose_donors, refusal_of, version_of
-from .._core.rejoin import Course, shortened
+from .._core.rejoin import Course
 from .._core.returned import ReturnedNode, Stage
 from .copying import Attempt, Copying, attempt
 from .jobs import read_record

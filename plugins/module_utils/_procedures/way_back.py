@@ -1,7 +1,7 @@
 # Copyright: the altair.mysql_ha maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A switchover that is given up before its promotion has begun: the old primary is writable again."""
+"""A switchover of which a step has failed: the old primary is writable again, or the job ends with its new primary."""
 
 from __future__ import annotations
 

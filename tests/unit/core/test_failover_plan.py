@@ -19,7 +19,6 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.failover_pla
     DEADLINES_SECONDS,
     FENCE_DOUBTS,
     GAP,
-    GTIDS_SHOWN_MAX,
     HOLD_UPS,
     LOSSES,
     NOBODY_ACTS,
@@ -27,7 +26,6 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.failover_pla
     FailoverPlan,
     Foretold,
     foresee,
-    shortened,
 )
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.failover_plan_text import headline, plan_lines
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.foresight import (
@@ -38,7 +36,7 @@ from ansible_collections.altair.mysql_ha.plugins.module_utils._core.foresight im
     case_of,
     snapshot_of,
 )
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.gtid import GtidSet
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.gtid import GTIDS_SHOWN_MAX, GtidSet, shortened
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.observation import LeaseState
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.permission import Situation
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.plan import FAILOVER

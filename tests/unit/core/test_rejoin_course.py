@@ -7,9 +7,8 @@ from itertools import combinations, product
 
 import pytest
 
-from ansible_collections.altair.mysql_ha.plugins.module_utils._core.gtid import GtidSet
+from ansible_collections.altair.mysql_ha.plugins.module_utils._core.gtid import GTIDS_SHOWN_MAX, GtidSet
 from ansible_collections.altair.mysql_ha.plugins.module_utils._core.rejoin import (
-    GTID_CHARACTERS_MAX,
     RULES,
     Course,
     Returned,
@@ -123,4 +122,4 @@ def test_a_sentence_stays_short_however_many_pieces_a_set_is_in() -> None:
     decision = decide(replace(FINE, held=FINE.held | pieces))
     assert decision.course is Course.QUARANTINE
     assert "2000 transactions" in decision.because
-    assert len(decision.because) < GTID_CHARACTERS_MAX + 100
+    assert len(decision.because) < GTIDS_SHOWN_MAX + 100

@@ -13,7 +13,7 @@ short_description: Let the old primary of a switchover follow the new one
 description:
   - Gives the old primary a replication channel with the options that the target's had, and the account of
     O(replication_config_file), and starts it. It stays super_read_only. Sessions with open transactions are killed
-    before: their locks would hold up what is to be applied.
+    before, because their locks would hold up what is to be applied.
   - Never fails for what the old primary does. One that cannot be reached, or has transactions that the new primary
     lacks, is recorded as following nobody.
 version_added: 0.1.0

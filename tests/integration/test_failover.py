@@ -131,6 +131,7 @@ def test_monitors_share_the_nodes_and_a_dead_ones_nodes_are_taken_over_without_a
         return {world.record.health(node)["monitor"] for node in addresses.databases()}
 
     world.wait_for("a share for each monitor", lambda: watchers() == {"mon1", "mon2"})
+    world.wait_protected()  # the replicas' vouches, and not this monitor alone, keep the primary writing
     before, screening = world.record.everything(), world.record.screening
     world.host("mon1").kill("monitor")
     world.wait_for("the other's turn", lambda: watchers() == {"mon2"})
@@ -145,6 +146,7 @@ def test_monitors_share_the_nodes_and_a_dead_ones_nodes_are_taken_over_without_a
 @pytest.mark.scenario(16)
 def test_a_monitor_that_was_without_zookeeper_puts_right_what_another_wrote_meanwhile(world: World) -> None:
     world.wait_for("mon1's share", lambda: world.record.health("db1").get("monitor") == "mon1")
+    world.wait_protected()
     before = world.record.everything()
     world.lab.partition("mon1", "zk1")
     world.wait_for("the other's turn", lambda: world.record.health("db1")["monitor"] == "mon2")

@@ -309,6 +309,22 @@ def test_a_demoted_primary_guards_nothing() -> None:
     run(world, story())
 
 
+def test_a_new_primary_is_not_fenced_for_one_monitors_death_before_it_knows_its_voters() -> None:
+    world = World()
+
+    async def story() -> None:
+        world.guard.acknowledged(terms(2, "db1", 0), START)
+        world.clock += 100 * BEAT
+        await asyncio.sleep(5 * BEAT)
+        assert (world.orders, world.guard.state, world.guard.version) == (0, LeaseState.NONE, 0)
+        world.guard.acknowledged(terms(2, "db1", 1), world.clock)
+        assert (world.guard.state, world.guard.version) == (LeaseState.HELD, 1)
+        world.clock += 2.5 * BEAT
+        await until(lambda: world.fenced)
+
+    run(world, story())
+
+
 def test_only_newer_terms_are_adopted_by_epoch_and_then_by_version() -> None:
     world = World()
 

@@ -125,12 +125,11 @@ class Guard:
         self.terms = terms
         if terms.primary.name != self._node:
             self._holder, self._fenced = None, False
-        else:
+        elif terms.version > 0:  # before, its end could prove nothing to anybody, and one monitor's death would end it
             if self._holder is None:
                 log.info("this node is primary, epoch %d; its lease is guarded", terms.epoch)
                 self._holder = Holder(self._beat_seconds, self._now())
-            if terms.version > 0:
-                self._holder.adopt(node.name for node in terms.voters)
+            self._holder.adopt(node.name for node in terms.voters)
         if known != terms:
             self._write_down(terms)
 

@@ -43,11 +43,13 @@ def move_to_own_file_system(host: Host) -> None:
         cursor.execute("SET GLOBAL read_only = OFF")
 
 
-def fill(host: Host, share: float) -> None:
-    """Let a file take what is missing to that share of the data folder's file system."""
+def fill(host: Host, share: float) -> str:
+    """Let a file take what is missing to that share of the data folder's file system; returns its path."""
+    ballast = f"{host.data}/ballast"
     asked = ["df", "--block-size=1", "--output=size,used", str(host.data)]
     size, used = map(int, host.run(asked, check=True).stdout.splitlines()[1].split())
-    host.run(["fallocate", "-l", str(int(size * share) - used), f"{host.data}/ballast"], check=True)
+    host.run(["fallocate", "-l", str(int(size * share) - used), ballast], check=True)
+    return ballast
 
 
 def agent_settings(lab: Lab, host: Host, profile: str) -> Json:
@@ -102,26 +104,31 @@ def quiet(world: World) -> dict[str, tuple[bytes, int]]:
 def test_a_nearly_full_disk_of_the_primary_is_a_breach_on_record_and_in_the_log_and_fails_nothing_over(
     world: World,
 ) -> None:
+    world.wait_protected()  # or its record changes once more, for its lease
     primary, before = world.primary, quiet(world)
     raised = f"breach 'disk' of orders/{primary}: the data folder's file system is "
     over = f"the breach 'disk' of orders/{primary} is over"
     earlier = told(world, raised), told(world, over)
-    with world.writing() as client:
-        fill(world.host(primary), 0.93)
-        wait_for_breaches(world, primary, "disk")
-        wait_told(world, raised, earlier[0] + 1)
-        version = world.record.version(f"/altair/health/{daemons.CLUSTER}/{primary}")
-        many = client.acked()[-1].n + 200
-        client.wait_for(lambda ack: ack.n >= many)
-        assert world.record.version(f"/altair/health/{daemons.CLUSTER}/{primary}") == version, "written on change only"
-        code, output = daemons.playbook(world.lab, "status", {"cluster": daemons.CLUSTER, "altair_output": "json"})
-        assert code == 0, output
-        assert "breach 'disk': the data folder's file system is" in output
-        assert " s behind; disk " in output
-        world.host(primary).run(["rm", f"{world.host(primary).data}/ballast"], check=True)
-        wait_for_breaches(world, primary)
-        wait_told(world, over, earlier[1] + 1)
-        assert len(servers(client)) == 1
+    ballast = fill(world.host(primary), 0.93)
+    try:
+        with world.writing() as client:
+            wait_for_breaches(world, primary, "disk")
+            wait_told(world, raised, earlier[0] + 1)
+            version = world.record.version(f"/altair/health/{daemons.CLUSTER}/{primary}")
+            many = client.acked()[-1].n + 200
+            client.wait_for(lambda ack: ack.n >= many)
+            assert world.record.version(f"/altair/health/{daemons.CLUSTER}/{primary}") == version, (
+                "written on change only"
+            )
+            code, output = daemons.playbook(world.lab, "status", {"cluster": daemons.CLUSTER, "altair_output": "json"})
+            assert code == 0, output
+            assert "breach 'disk': the data folder's file system is" in output
+            assert " s behind; disk " in output
+            assert len(servers(client)) == 1
+    finally:
+        world.host(primary).run(["rm", ballast], check=True)
+    wait_for_breaches(world, primary)
+    wait_told(world, over, earlier[1] + 1)
     assert told(world, raised) == earlier[0] + 1
     assert quiet(world) == before
 
@@ -196,6 +203,7 @@ def test_a_primary_cut_off_from_its_replicas_only_is_told_and_not_failed_over(wo
 
 
 def test_the_monitor_that_takes_a_node_over_keeps_its_breaches_and_does_not_tell_them_again(world: World) -> None:
+    world.wait_protected()
     primary = world.primary
     register(world, disk_share_max=0.000001)
     wait_for_breaches(world, primary, "disk")
